@@ -1,0 +1,205 @@
+"""What a rule can give: the protocol of reward kinds, and the kinds that every shop has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.utils.translation import gettext, gettext_lazy as _
+
+from wagtail_referrals import credit
+from wagtail_referrals.kinds.registry import Registry
+from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
+
+
+@dataclass(frozen=True)
+class DiscountRequest:
+    """A personal, single-use discount that the shop is asked to make usable in its basket.
+
+    ``reference`` is unique to the discount and is the idempotency key: asked again with the same one, the shop
+    answers with the same code. ``amounts`` maps currency to Decimal, ``percent`` is 0 to 100; which of them counts
+    depends on ``kind`` ("discount_percent", "discount_fixed", "free_shipping").
+    """
+
+    reference: str
+    kind: str
+    percent: Decimal | None
+    amounts: dict[str, Decimal]
+    minimum_spend: dict[str, Decimal]
+    expires_at: datetime | None
+
+
+class DiscountIssuer(Protocol):
+    """The part of the shop that reward kinds use."""
+
+    def issue_discount(self, request: DiscountRequest) -> str:
+        """Make the discount usable; the code under which the shop knows it."""
+
+    def void_discount(self, code: str) -> None:
+        """Make it unusable for good. Without effect on an order that used it. Twice is once."""
+
+
+@dataclass(frozen=True)
+class Posting:
+    """The difference that settle hands over: what the reward is worth now against what was posted.
+
+    ``amount`` (Decimal, in ``currency``) is positive to give, negative to take back. For things that have no amount it is
+    1 or -1. ``key`` is the idempotency key ``reward:<id>:<revision>``; ``source`` is ``reward:<id>``.
+    """
+
+    user: Any
+    currency: str
+    amount: Decimal
+    key: str
+    source: str
+    rule: Rule
+    now: datetime
+    expires_at: datetime | None
+
+
+class RewardKind(Protocol):
+    """What a rule gives. Register an instance in ``reward_kinds``."""
+
+    key: str
+    label: Any
+    sides: Sequence[str]
+    # Which of the rule form's fields say how much: "amounts", "percent" or neither.
+    value_fields: Sequence[str]
+    refund_policy: str
+    # True: the friend finds it in the basket as a discount (or the advocate gets a personal voucher).
+    is_discount: bool
+
+    def words(self, rule: Rule, currency: str) -> str:
+        """What is given, as it ends the sentence "the friend gets ...", in the current language."""
+
+    def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
+        """What one occasion is worth before refunds, in ``currency``.
+
+        ``eligible`` is the part of the order that counts, ``None`` without an order. ``None`` means that the rule gives
+        nothing in this currency; a thing without an amount is worth 1.
+        """
+
+    def post(self, posting: Posting) -> None:
+        """Give or take back the difference. Called under the reward's row lock, inside its transaction.
+
+        Must do nothing the second time for the same ``posting.key``.
+        """
+
+
+reward_kinds: Registry[RewardKind] = Registry("reward kind")
+
+
+def amount_words(amounts: dict[str, Decimal], currency: str) -> str:
+    """The amount in ``currency``, or all of them ("15 € / 18 $") where that one is missing."""
+    if currency in amounts:
+        return credit.format_money(amounts[currency], currency)
+    return " / ".join(credit.format_money(amount, code) for code, amount in amounts.items())
+
+
+def percent_words(percent: Decimal | None) -> str:
+    return credit.format_percent(percent or Decimal(0))
+
+
+class _LedgerPosting:
+    """Posts to the customer's credit account."""
+
+    def post(self, posting: Posting) -> None:
+        if posting.amount > 0:
+            credit.grant(
+                user=posting.user,
+                currency=posting.currency,
+                amount=posting.amount,
+                key=posting.key,
+                source=posting.source,
+                expires_at=posting.expires_at,
+                now=posting.now,
+            )
+        else:
+            credit.claw_back(
+                user=posting.user,
+                currency=posting.currency,
+                amount=-posting.amount,
+                key=posting.key,
+                source=posting.source,
+                now=posting.now,
+            )
+
+
+class CreditKind(_LedgerPosting):
+    key = "credit"
+    label = _("Referral credit")
+    sides = (Side.ADVOCATE, Side.FRIEND)
+    value_fields = ("amounts",)
+    refund_policy = RefundPolicy.KEEP
+    is_discount = False
+
+    def words(self, rule: Rule, currency: str) -> str:
+        return gettext("%(amount)s of referral credit") % {"amount": amount_words(rule.amounts, currency)}
+
+    def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
+        return rule.amounts.get(currency)
+
+
+class CreditPercentKind(_LedgerPosting):
+    key = "credit_percent"
+    label = _("Referral credit, as a percentage of the order")
+    sides = (Side.ADVOCATE, Side.FRIEND)
+    value_fields = ("percent",)
+    refund_policy = RefundPolicy.PROPORTIONAL
+    is_discount = False
+
+    def words(self, rule: Rule, currency: str) -> str:
+        return gettext("%(percent)s of the order as referral credit") % {"percent": percent_words(rule.percent)}
+
+    def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
+        if eligible is None or rule.percent is None:
+            return None
+        return credit.quantize(eligible * rule.percent / 100, currency)
+
+
+class _DiscountKind:
+    """A personal discount in the basket. It is handed over as a discount grant, not as a posting."""
+
+    sides = (Side.FRIEND, Side.ADVOCATE)
+    refund_policy = RefundPolicy.KEEP
+    is_discount = True
+
+    def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
+        return Decimal(1)
+
+    def post(self, posting: Posting) -> None:
+        raise TypeError("Discounts are handed over by the rewards room.")
+
+
+class DiscountPercentKind(_DiscountKind):
+    key = "discount_percent"
+    label = _("Discount, in percent")
+    value_fields = ("percent",)
+
+    def words(self, rule: Rule, currency: str) -> str:
+        return gettext("%(percent)s off one order") % {"percent": percent_words(rule.percent)}
+
+
+class DiscountFixedKind(_DiscountKind):
+    key = "discount_fixed"
+    label = _("Discount, a fixed amount")
+    value_fields = ("amounts",)
+
+    def words(self, rule: Rule, currency: str) -> str:
+        return gettext("%(amount)s off one order") % {"amount": amount_words(rule.amounts, currency)}
+
+
+class FreeShippingKind(_DiscountKind):
+    key = "free_shipping"
+    label = _("Free delivery")
+    value_fields = ()
+
+    def words(self, rule: Rule, currency: str) -> str:
+        return gettext("free delivery of one order")
+
+
+for _kind in (CreditKind(), CreditPercentKind(), DiscountPercentKind(), DiscountFixedKind(), FreeShippingKind()):
+    reward_kinds.register(_kind)

@@ -1,0 +1,32 @@
+"""Customers who refer, and their codes."""
+
+from wagtail_referrals.people.advocates import (
+    adopt_guest,
+    advocate_for,
+    advocate_for_guest,
+    find_advocate,
+    forget_person,
+    invitation_name,
+    mask,
+)
+from wagtail_referrals.people.codes import CodeHolder, code_of, find_code, forget_code, normalise_code, share_path
+from wagtail_referrals.people.hashing import email_key, keyed_hash, normalise_email
+
+__all__ = [
+    "CodeHolder",
+    "adopt_guest",
+    "advocate_for",
+    "advocate_for_guest",
+    "code_of",
+    "email_key",
+    "find_advocate",
+    "find_code",
+    "forget_code",
+    "forget_person",
+    "invitation_name",
+    "keyed_hash",
+    "mask",
+    "normalise_code",
+    "normalise_email",
+    "share_path",
+]

@@ -1,0 +1,107 @@
+"""Customers who refer: finding and making them, their name as others see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+
+from wagtail_referrals.people.codes import code_of, forget_code
+from wagtail_referrals.people.hashing import email_key
+from wagtail_referrals.people.models import Advocate
+
+
+def find_advocate(user: Any) -> Advocate | None:
+    if user is None or not user.is_authenticated:
+        return None
+    return Advocate.objects.filter(user=user).first()
+
+
+def advocate_for(user: Any) -> Advocate:
+    """The customer's advocate with a code, made at the first call.
+
+    The name is proposed from the account's first name, never from its e-mail address; the advocate sees and may change it
+    before the first share.
+    """
+    advocate = find_advocate(user)
+    if advocate is None:
+        adopt_guest(user)
+        try:
+            with transaction.atomic():
+                advocate = Advocate.objects.create(
+                    user=user,
+                    public_name=proposed_name(user),
+                    language=get_language() or "",
+                    created_at=timezone.now(),
+                )
+        except IntegrityError:
+            advocate = Advocate.objects.get(user=user)
+        code_of(advocate)
+    return advocate
+
+
+def proposed_name(user: Any) -> str:
+    name = (getattr(user, "first_name", "") or "").strip()
+    return "" if "@" in name else name[:40]
+
+
+def advocate_for_guest(email: str) -> Advocate:
+    """The advocate of a guest order's e-mail address, of which only the keyed hash is kept.
+
+    Rewards wait until somebody registers with that address.
+    """
+    key = email_key(email)
+    if not key:
+        raise ValueError("a guest advocate needs an e-mail address")
+    advocate = Advocate.objects.filter(email_hash=key, user=None).first()
+    if advocate is None:
+        try:
+            with transaction.atomic():
+                advocate = Advocate.objects.create(
+                    email_hash=key, language=get_language() or "", created_at=timezone.now()
+                )
+        except IntegrityError:
+            advocate = Advocate.objects.get(email_hash=key, user=None)
+        code_of(advocate)
+    return advocate
+
+
+def adopt_guest(user: Any) -> Advocate | None:
+    """At registration: the guest advocate with this address becomes the user's. Without effect when the user has one."""
+    key = email_key(getattr(user, "email", ""))
+    if not key or Advocate.objects.filter(user=user).exists():
+        return None
+    with transaction.atomic():
+        advocate = Advocate.objects.select_for_update(no_key=True).filter(email_hash=key, user=None).first()
+        if advocate is None:
+            return None
+        advocate.user = user
+        advocate.public_name = advocate.public_name or proposed_name(user)
+        advocate.save(update_fields=["user", "public_name"])
+    forget_code(advocate)
+    return advocate
+
+
+def invitation_name(public_name: str) -> str:
+    """Who invites, as friends read it: "Camille", or "A friend"."""
+    return public_name or gettext("A friend")
+
+
+def mask(name: str) -> str:
+    """A name of which others see the first letter only: "C…"."""
+    return f"{name.strip()[:1].upper()}…" if name.strip() else "…"
+
+
+def forget_person(user: Any) -> None:
+    """Before a user is deleted: no name, hash or live code of theirs stays. The books keep their rows."""
+    advocate = Advocate.objects.filter(user=user).first()
+    if advocate is None:
+        return
+    advocate.public_name = ""
+    advocate.email_hash = ""
+    advocate.state = Advocate.State.BLOCKED
+    advocate.save(update_fields=["public_name", "email_hash", "state"])
+    advocate.codes.update(is_active=False)
+    forget_code(advocate)

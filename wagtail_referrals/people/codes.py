@@ -1,0 +1,90 @@
+"""Personal codes: making them, reading them from what people type, finding whose they are."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from django.core.cache import cache
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from wagtail_referrals.people.models import Advocate, Code
+
+# Without 0 O, 1 I L: 31 characters, 8 of them are 8.5e11 codes. Random, so that they cannot be counted through.
+ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+LENGTH: Final = 8
+CACHE_SECONDS: Final = 300
+
+_VALID = re.compile(f"[{ALPHABET}]{{{LENGTH}}}")
+
+
+@dataclass(frozen=True)
+class CodeHolder:
+    """Whose code it is: all that a share link needs to know, so that it costs one cached read."""
+
+    code: str
+    advocate_id: int
+    advocate_state: str
+    public_name: str
+    user_id: object
+    language: str
+
+
+def normalise_code(text: str) -> str:
+    """What a person typed, as a code: upper case without blanks and dashes; "" when it cannot be one."""
+    if len(text) > 4 * LENGTH:
+        return ""
+    code = re.sub(r"[\s\-–—.]", "", text).upper()
+    return code if _VALID.fullmatch(code) else ""
+
+
+def _cache_key(code: str) -> str:
+    return f"wagtail_referrals.code.{code}"
+
+
+def find_code(text: str) -> CodeHolder | None:
+    """Whose code this is. ``None``, without a query, for what cannot be a code; unknown codes are cached too."""
+    code = normalise_code(text)
+    if not code:
+        return None
+    found = cache.get(_cache_key(code))
+    if found is None:
+        row = (
+            Code.objects.filter(text=code, is_active=True)
+            .values_list("advocate_id", "advocate__state", "advocate__public_name", "advocate__user_id", "advocate__language")
+            .first()
+        )
+        found = CodeHolder(code, *row) if row else False
+        cache.set(_cache_key(code), found, CACHE_SECONDS)
+    return found or None
+
+
+def forget_code(advocate: Advocate) -> None:
+    """Drop what is cached about the advocate's codes, after a change of name, state or owner."""
+    cache.delete_many([_cache_key(text) for text in advocate.codes.values_list("text", flat=True)])
+
+
+def code_of(advocate: Advocate) -> str:
+    """The advocate's code, made at the first call."""
+    text = Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
+    while text is None:
+        candidate = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        try:
+            with transaction.atomic():
+                text = Code.objects.create(advocate=advocate, text=candidate, created_at=timezone.now()).text
+        except IntegrityError:
+            # Taken by somebody else, or made at this moment by another request of the same advocate.
+            text = Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
+        else:
+            # A visitor may have tried the code before it existed.
+            cache.delete(_cache_key(text))
+    return text
+
+
+def share_path(code: str) -> str:
+    """The share link without the host: /r/<code>/."""
+    return reverse("referrals:share", args=[code])

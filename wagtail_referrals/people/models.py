@@ -1,0 +1,75 @@
+"""Customers who refer, and their codes."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+__all__ = ["Advocate", "Code"]
+
+
+class Advocate(models.Model):
+    """A customer who refers: by account, or, after a guest order, by the keyed hash of the e-mail address.
+
+    Locked after Budget and before Reward. A deleted customer leaves a row without user, hash or name.
+    """
+
+    wagtail_reference_index_ignore = True
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("active")
+        PAUSED = "paused", _("paused")
+        BLOCKED = "blocked", _("blocked")
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+    )
+    email_hash = models.CharField(max_length=64, blank=True, editable=False)
+    public_name = models.CharField(
+        _("name that friends see"),
+        max_length=40,
+        blank=True,
+        help_text=_("Empty: friends read “A friend invites you”."),
+    )
+    # Set when the advocate has seen what friends will see; before that nothing is shared.
+    name_confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.ACTIVE)
+    language = models.CharField(_("language"), max_length=20, blank=True)
+    created_at = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("referrer")
+        verbose_name_plural = _("referrers")
+        default_permissions = ("view", "change")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["email_hash"], name="referrals_one_guest_advocate", condition=Q(user=None) & ~Q(email_hash="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_name or f"{self._meta.verbose_name} {self.pk}"
+
+
+class Code(models.Model):
+    """A personal code, the same for all programs. ``text`` is upper case, from an alphabet without look-alikes."""
+
+    wagtail_reference_index_ignore = True
+
+    advocate = models.ForeignKey(Advocate, on_delete=models.PROTECT, related_name="codes", verbose_name=_("referrer"))
+    text = models.CharField(_("code"), max_length=20, unique=True)
+    is_active = models.BooleanField(_("in use"), default=True)
+    created_at = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("code")
+        verbose_name_plural = _("codes")
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["advocate"], name="referrals_one_code_in_use", condition=Q(is_active=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"

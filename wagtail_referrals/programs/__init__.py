@@ -1,0 +1,23 @@
+"""Programs that editors write, and the terms that are promised from them."""
+
+from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
+from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
+from wagtail_referrals.programs.words import advocate_gets, friend_gets, join_words, minimum_words, rule_gets, sentence
+
+__all__ = [
+    "OpenTerms",
+    "TermsData",
+    "advocate_gets",
+    "draft_data",
+    "forget_open_terms",
+    "friend_gets",
+    "heal_terms",
+    "join_words",
+    "minimum_words",
+    "open_terms",
+    "parse",
+    "pick_terms",
+    "publish_terms",
+    "rule_gets",
+    "sentence",
+]

@@ -1,0 +1,84 @@
+"""Amounts per currency: a JSON field that editors see as one input for each of the shop's currencies."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django import forms
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_referrals import conf, credit
+
+
+class AmountsWidget(forms.MultiWidget):
+    template_name = "wagtail_referrals/widgets/amounts.html"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        self.currencies = conf.currencies()
+        super().__init__(
+            {code: forms.NumberInput(attrs={"step": str(credit.exponent(code)), "min": "0"}) for code in self.currencies},
+            attrs,
+        )
+
+    def decompress(self, value: dict[str, str] | None) -> list[str | None]:
+        return [(value or {}).get(code) for code in self.currencies]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        context = super().get_context(name, value, attrs)
+        for widget, code in zip(context["widget"]["subwidgets"], self.currencies, strict=True):
+            widget["currency"] = code
+        return context
+
+
+class AmountsFormField(forms.MultiValueField):
+    """Its value is {currency: "15.00"}, without the currencies left empty; ``{}`` when all are."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        for unused in ("encoder", "decoder", "max_length"):
+            kwargs.pop(unused, None)
+        self.currencies = conf.currencies()
+        fields = [
+            forms.DecimalField(min_value=Decimal(0), max_digits=12, decimal_places=max(-int(credit.exponent(code).as_tuple().exponent), 0), required=False)
+            for code in self.currencies
+        ]
+        kwargs["widget"] = AmountsWidget()
+        super().__init__(fields, require_all_fields=False, **kwargs)
+
+    def compress(self, data_list: list[Decimal | None]) -> dict[str, str]:
+        return {
+            code: str(credit.quantize(amount, code))
+            for code, amount in zip(self.currencies, data_list or [], strict=False)
+            if amount is not None
+        }
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        if not isinstance(initial, list):
+            initial = self.widget.decompress(initial)
+        return super().has_changed(initial, data)
+
+
+class AmountsField(models.JSONField):
+    """{currency: amount as text}. ``as_decimals`` gives it as Decimals."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("default", dict)
+        kwargs.setdefault("blank", True)
+        super().__init__(*args, **kwargs)
+
+    def formfield(self, **kwargs: Any) -> forms.Field:  # type: ignore[override]
+        return AmountsFormField(
+            required=not self.blank, label=self.verbose_name, help_text=self.help_text, initial={}
+        )
+
+
+def as_decimals(amounts: dict[str, str] | None) -> dict[str, Decimal]:
+    """Amounts as Decimals by currency. Raises ``ValueError`` for what is no number."""
+    try:
+        return {code: Decimal(amount) for code, amount in (amounts or {}).items()}
+    except InvalidOperation as error:
+        raise ValueError(f"not an amount: {amounts}") from error
+
+
+AMOUNTS_HELP = _("Leave a currency empty where the rule gives nothing in it.")

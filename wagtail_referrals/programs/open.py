@@ -1,0 +1,77 @@
+"""Which programs are offered now. Asked at every share link, so cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from wagtail_referrals.programs import budget
+from wagtail_referrals.programs.models import Budget
+from wagtail_referrals.programs.terms import TermsData, live_programs, publish_terms
+
+CACHE_KEY: Final = "wagtail_referrals.open_programs"
+CACHE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class OpenTerms:
+    terms_id: int
+    program_key: str
+    site_id: int | None
+    go_live_at: datetime | None
+    expire_at: datetime | None
+    data: TermsData
+
+    def is_open(self, now: datetime) -> bool:
+        return (self.go_live_at is None or self.go_live_at <= now) and (self.expire_at is None or self.expire_at > now)
+
+
+def forget_open_terms() -> None:
+    """After a program was published, closed, deleted, or its budget changed sides."""
+    cache.delete(CACHE_KEY)
+
+
+def _read(now: datetime) -> list[OpenTerms]:
+    programs = list(live_programs())
+    budgets: dict[str, list[Budget]] = {}
+    for row in Budget.objects.filter(program_key__in=[program.key for program in programs]):
+        budgets.setdefault(str(row.program_key), []).append(row)
+    found = []
+    for program in programs:
+        terms = publish_terms(program, now=now)
+        data = TermsData.from_json(terms.data)
+        if not budget.used_up(data, budgets.get(str(program.key), [])):
+            found.append(
+                OpenTerms(
+                    terms_id=terms.pk,
+                    program_key=str(program.key),
+                    site_id=program.site_id,
+                    go_live_at=program.go_live_at,
+                    expire_at=program.expire_at,
+                    data=data,
+                )
+            )
+    return found
+
+
+def open_terms(*, site_id: int | None, now: datetime | None = None) -> list[OpenTerms]:
+    """Programs that promise something new on this site now, in the editor's order."""
+    moment = now or timezone.now()
+    found: list[OpenTerms] | None = cache.get(CACHE_KEY)
+    if found is None:
+        found = _read(moment)
+        cache.set(CACHE_KEY, found, CACHE_SECONDS)
+    return [item for item in found if item.is_open(moment) and item.site_id in (None, site_id)]
+
+
+def pick_terms(
+    *, site_id: int | None, advocate_state: str = "active", now: datetime | None = None
+) -> OpenTerms | None:
+    """The first open program that this advocate may offer."""
+    if advocate_state != "active":
+        return None
+    return next(iter(open_terms(site_id=site_id, now=now)), None)

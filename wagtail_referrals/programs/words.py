@@ -1,0 +1,109 @@
+"""A program in words: the sentence that editors, friends and advocates read, in the current language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext, ngettext
+
+from wagtail_referrals import conf
+from wagtail_referrals.kinds import Rule, amount_words, reward_kinds, triggers
+from wagtail_referrals.programs.models import Program
+from wagtail_referrals.programs.terms import TermsData
+
+
+def _currency(currency: str | None) -> str:
+    return currency or conf.currencies()[0]
+
+
+def join_words(parts: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    words = list(parts)
+    if len(words) < 2:
+        return "".join(words)
+    return gettext("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
+
+
+def rule_gets(rule: Rule, currency: str | None = None) -> str:
+    """What one rule gives: "€15.00 of referral credit"."""
+    if rule.kind not in reward_kinds:
+        return gettext("something that this site no longer knows")
+    return reward_kinds.get(rule.kind).words(rule, _currency(currency))
+
+
+def minimum_words(rule: Rule, currency: str | None = None) -> str:
+    if not any(rule.minimum_spend.values()):
+        return ""
+    return gettext("from %(amount)s") % {"amount": amount_words(rule.minimum_spend, _currency(currency))}
+
+
+def _with_minimum(rule: Rule, words: str, currency: str | None) -> str:
+    minimum = minimum_words(rule, currency)
+    return f"{words} ({minimum})" if minimum else words
+
+
+def friend_gets(data: TermsData, currency: str | None = None) -> str:
+    """What the friend is offered: "10% off one order"; "" when nothing."""
+    return join_words(_with_minimum(rule, rule_gets(rule, currency), currency) for rule in data.friend_rules)
+
+
+def advocate_gets(data: TermsData, currency: str | None = None) -> str:
+    """What the advocate is offered: "€15.00 of referral credit"; "" when nothing."""
+    return join_words(rule_gets(rule, currency) for rule in data.advocate_rules)
+
+
+def _hold_words(data: TermsData) -> str:
+    if not data.hold_days:
+        return ""
+    if data.hold_anchor == Program.Anchor.SHIPPED:
+        return ngettext(
+            "%(days)s day after delivery", "%(days)s days after delivery", data.hold_days
+        ) % {"days": data.hold_days}
+    return ngettext(
+        "%(days)s day after payment", "%(days)s days after payment", data.hold_days
+    ) % {"days": data.hold_days}
+
+
+def _cap_words(data: TermsData) -> str:
+    if data.cap_count is None:
+        return ""
+    count = {"count": data.cap_count}
+    if data.cap_period == Program.Period.MONTH:
+        return ngettext("at most %(count)s time a month", "at most %(count)s times a month", data.cap_count) % count
+    if data.cap_period == Program.Period.YEAR:
+        return ngettext("at most %(count)s time a year", "at most %(count)s times a year", data.cap_count) % count
+    return ngettext("at most %(count)s time in all", "at most %(count)s times in all", data.cap_count) % count
+
+
+def sentence(data: TermsData, currency: str | None = None) -> str:
+    """The whole program: "When your customer refers a friend, the friend gets ... Once the friend ..."."""
+    arrival, later = [], []
+    for rule in data.friend_rules:
+        known = rule.trigger in triggers
+        (arrival if known and triggers.get(rule.trigger).on == "arrival" else later).append(rule)
+    sentences = [
+        gettext("When your customer refers a friend, the friend gets %(gift)s.")
+        % {"gift": join_words(_with_minimum(rule, rule_gets(rule, currency), currency) for rule in arrival)}
+        if arrival
+        else gettext("When your customer refers a friend, the friend gets nothing at first.")
+    ]
+    for rule in later:
+        sentences.append(
+            gettext("Once the friend %(condition)s, the friend gets %(gift)s.")
+            % {"condition": _condition(rule, currency), "gift": rule_gets(rule, currency)}
+        )
+    for rule in data.advocate_rules:
+        tail = [rule_gets(rule, currency), _hold_words(data), _cap_words(data)]
+        sentences.append(
+            gettext("Once the friend %(condition)s, your customer gets %(reward)s.")
+            % {"condition": _condition(rule, currency), "reward": ", ".join(part for part in tail if part)}
+        )
+    if not data.advocate_rules:
+        sentences.append(gettext("Your customer gets nothing."))
+    return " ".join(sentences)
+
+
+def _condition(rule: Rule, currency: str | None) -> str:
+    if rule.trigger not in triggers:
+        return gettext("does something that this site no longer knows")
+    return _with_minimum(rule, triggers.get(rule.trigger).words(rule), currency)

@@ -1,0 +1,137 @@
+"""Advocate + friend + terms, the friend's purchases, and the timeline that explains what became of them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs.models import Terms
+from wagtail_referrals.tracking.models import Claim
+
+__all__ = ["Purchase", "Referral", "TimelineEvent"]
+
+
+class Referral(models.Model):
+    """An advocate's friend, once known. Locked first of all.
+
+    ``state``, ``reason`` and ``hold_until`` are settle's last verdict, kept for lists; nothing is decided from them.
+    """
+
+    wagtail_reference_index_ignore = True
+
+    class State(models.TextChoices):
+        WAITING_ORDER = "waiting_order", _("waiting for an order")
+        WAITING_PAYMENT = "waiting_payment", _("waiting for payment or delivery")
+        WAITING_PERIOD = "waiting_period", _("waiting period")
+        TO_CHECK = "to_check", _("to check")
+        REWARDED = "rewarded", _("rewarded")
+        COMPLETE = "complete", _("complete, without a reward")
+        REFUSED = "refused", _("refused")
+        TAKEN_BACK = "taken_back", _("taken back")
+        EXPIRED = "expired", _("expired")
+
+    terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="referrals")
+    # Copied from the terms: a friend is referred once to a program, whatever its version.
+    program_key = models.UUIDField()
+    advocate = models.ForeignKey(
+        Advocate, on_delete=models.PROTECT, related_name="referrals", verbose_name=_("referrer")
+    )
+    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="referral")
+    friend = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("friend")
+    )
+    friend_email_hash = models.CharField(max_length=64, blank=True)
+    registered_at = models.DateTimeField(_("registered"), null=True)
+    state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.WAITING_ORDER)
+    # Code of the reason, see referrals/reasons.py.
+    reason = models.CharField(max_length=40, blank=True)
+    # When the friend's first purchase qualified: position in caps and milestones.
+    qualified_at = models.DateTimeField(_("qualified"), null=True)
+    hold_until = models.DateTimeField(_("waiting until"), null=True)
+    created_at = models.DateTimeField(_("date"), db_index=True)
+    next_check_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("referral")
+        verbose_name_plural = _("referrals")
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["program_key", "friend"], name="referrals_one_per_friend", condition=Q(friend__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["program_key", "friend_email_hash"],
+                name="referrals_one_per_guest",
+                condition=Q(friend__isnull=True) & ~Q(friend_email_hash=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_check_at"], name="referrals_due", condition=Q(next_check_at__isnull=False)),
+            models.Index(fields=["advocate", "-created_at"], name="referrals_of_advocate"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.pk}"
+
+
+class Purchase(models.Model):
+    """A shop's order as the engine sees it.
+
+    What is true at the moment of ordering is frozen here. Only paid, shipped, cancelled and refunded are read again,
+    through the shop's ``facts``; the last reading is kept in ``observed`` for people to read.
+    """
+
+    wagtail_reference_index_ignore = True
+
+    # The shop's order number. Unique: a purchase belongs to at most one referral.
+    reference = models.CharField(_("order"), max_length=128, unique=True)
+    referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="purchases")
+    placed_at = models.DateTimeField(_("date"))
+    currency = models.CharField(_("currency"), max_length=12)
+    # Goods with tax after discounts, without delivery: what percentages and minimum spends count.
+    eligible = models.DecimalField(_("order value"), max_digits=12, decimal_places=2)
+    total = models.DecimalField(_("total"), max_digits=12, decimal_places=2)
+    # The friend had ordered before, with this account or this e-mail address.
+    was_customer = models.BooleanField(default=False)
+    lines = models.JSONField(default=list)
+    observed = models.JSONField(default=dict)
+    # After that, only an explicit call looks again.
+    watch_until = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        default_permissions = ("view",)
+        ordering = ["placed_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.reference}"
+
+
+class TimelineEvent(models.Model):
+    """One thing that happened to a referral: a fact, a check, a decision, a message. Readable: see referrals/timeline.py."""
+
+    wagtail_reference_index_ignore = True
+
+    referral = models.ForeignKey(Referral, null=True, on_delete=models.CASCADE, related_name="timeline")
+    claim = models.ForeignKey(Claim, null=True, on_delete=models.CASCADE, related_name="timeline")
+    advocate = models.ForeignKey(Advocate, null=True, on_delete=models.CASCADE, related_name="timeline")
+    kind = models.CharField(max_length=40)
+    data = models.JSONField(default=dict)
+    # A member of staff who did it; empty when nobody did.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    # Idempotence: an event with a key is written once.
+    key = models.CharField(max_length=200, unique=True, null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        default_permissions = ("view",)
+        ordering = ["created_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
