@@ -1,0 +1,1 @@
+"""Referrals in a shop that runs on django-oscar."""

@@ -1,0 +1,69 @@
+"""The one place where ``settings.WAGTAIL_REFERRALS_OSCAR`` is read.
+
+Every key is optional. A value is read at each use, so that tests can override settings. The statuses have no standard
+names in Oscar: the defaults are those of Oscar's documentation and sandbox, and a system check compares them with the
+shop's pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any, Final
+
+from django.conf import settings
+
+from wagtail_referrals import credit
+
+DEFAULTS: Final[dict[str, Any]] = {
+    # Names of order statuses, in OSCAR_ORDER_STATUS_PIPELINE. An order counts as paid, shipped, cancelled or refunded
+    # while it is in one of them.
+    "PAID_STATUSES": ("Paid", "Shipped", "Complete"),
+    "SHIPPED_STATUSES": ("Shipped", "Complete"),
+    "CANCELLED_STATUSES": ("Cancelled",),
+    "REFUNDED_STATUSES": ("Refunded",),
+    # May customers pay with their credit at Oscar's checkout? False: no view of the checkout is touched.
+    "CREDIT_AT_CHECKOUT": True,
+    # Currency -> the smallest amount that the card may be charged beside credit, as text ("0.50").
+    "MINIMUM_CHARGE": {"EUR": "0.50"},
+}
+
+
+def get(name: str) -> Any:
+    """The value of one setting. Raises ``KeyError`` for a name that is not in ``DEFAULTS``."""
+    return getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {}).get(name, DEFAULTS[name])
+
+
+def _statuses(name: str) -> frozenset[str]:
+    value: Collection[str] = get(name)
+    return frozenset(value)
+
+
+def paid_statuses() -> frozenset[str]:
+    """Order statuses that mean "the shop has the money"."""
+    return _statuses("PAID_STATUSES")
+
+
+def shipped_statuses() -> frozenset[str]:
+    """Order statuses that mean "it left the shop"."""
+    return _statuses("SHIPPED_STATUSES")
+
+
+def cancelled_statuses() -> frozenset[str]:
+    """Order statuses that mean "this order does not take place"."""
+    return _statuses("CANCELLED_STATUSES")
+
+
+def refunded_statuses() -> frozenset[str]:
+    """Order statuses that mean "everything was given back"."""
+    return _statuses("REFUNDED_STATUSES")
+
+
+def credit_at_checkout() -> bool:
+    """Whether customers may pay with their credit at Oscar's checkout."""
+    return bool(get("CREDIT_AT_CHECKOUT"))
+
+
+def minimum_charge(currency: str) -> Decimal:
+    """The smallest amount that the card may be charged beside credit, in ``currency``: 0 where none is set."""
+    return credit.quantize(Decimal(get("MINIMUM_CHARGE").get(currency, "0")), currency)
