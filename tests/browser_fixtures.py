@@ -39,7 +39,9 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-STEP_TIMEOUT = 15_000  # milliseconds for one click or wait: a busy two-core machine is slow, a broken page is for ever
+STEP_TIMEOUT = (
+    15_000  # milliseconds for one click or wait: a busy two-core machine is slow, a broken page is for ever
+)
 
 
 @dataclass
@@ -129,7 +131,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture
-def new_page(request: pytest.FixtureRequest, browser, live_server, browser_problems) -> Iterator[Callable[..., Page]]:
+def new_page(
+    request: pytest.FixtureRequest, browser, live_server, browser_problems
+) -> Iterator[Callable[..., Page]]:
     """A function that opens a page in a browser context of its own, as another person at another machine would.
 
     Its arguments are those of Playwright's ``new_context`` (``**PHONE`` for a phone, ``locale="fr-FR"``). Paths given to

@@ -32,7 +32,11 @@ def _plainshop() -> bool:
 
 def pytest_ignore_collect(collection_path, config: pytest.Config) -> bool | None:
     """Keep the two test projects apart: plainshop's tests run with its own settings only, the others never do."""
-    here = str(collection_path.relative_to(config.rootpath)) if collection_path.is_relative_to(config.rootpath) else ""
+    here = (
+        str(collection_path.relative_to(config.rootpath))
+        if collection_path.is_relative_to(config.rootpath)
+        else ""
+    )
     inside = here == "tests/plainshop" or here.startswith("tests/plainshop/")
     if inside:
         return None if _plainshop() else True
@@ -101,14 +105,15 @@ def django_db_setup(django_test_environment, _database) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _fresh_process_state() -> Iterator[None]:
     """Nothing that one test leaves in this process's memory reaches the next: caches, language, time zone."""
-    from django.contrib.sites.models import SITE_CACHE
+    from django.apps import apps
     from django.core.cache import caches
     from django.utils import timezone, translation
 
     def clear() -> None:
         for cache in caches.all():
             cache.clear()
-        SITE_CACHE.clear()
+        if apps.is_installed("django.contrib.sites"):
+            apps.get_model("sites", "Site").objects.clear_cache()
         translation.deactivate()
         timezone.deactivate()
 

@@ -97,7 +97,11 @@ class PostgresDatabases:
 
         conf = connections[DEFAULT_DB_ALIAS].settings_dict
         with psycopg.connect(
-            host=conf["HOST"], port=conf["PORT"] or None, user=conf["USER"], dbname="postgres", autocommit=True
+            host=conf["HOST"],
+            port=conf["PORT"] or None,
+            user=conf["USER"],
+            dbname="postgres",
+            autocommit=True,
         ) as raw:
             cursor = raw.execute(statement, args or None)
             return cursor.fetchall() if cursor.description else []
@@ -184,7 +188,9 @@ def _plan() -> tuple[list[tuple[str, str]], str, str]:
 
     def needed(keys: list[tuple[str, str]]) -> set[tuple[str, str]]:
         # Squashed migrations replace the originals in the graph: only what has a file counts.
-        return {node for key in keys for node in loader.graph.forwards_plan(key) if node in loader.disk_migrations}
+        return {
+            node for key in keys for node in loader.graph.forwards_plan(key) if node in loader.disk_migrations
+        }
 
     return targets, f"base_{_digest(loader, needed(targets))}", f"template_{_digest(loader, needed(leaves))}"
 
@@ -226,7 +232,9 @@ def template(report: Report = lambda text: None) -> str:
         part = f"part_{os.getpid()}"
         try:
             if not store.exists(base):
-                report(f"Migrating Wagtail's and the shop's tables on {connection.display_name}, once: about a minute.")
+                report(
+                    f"Migrating Wagtail's and the shop's tables on {connection.display_name}, once: about a minute."
+                )
                 store.create(part)
                 use(part)
                 _migrate_others(targets, report)

@@ -1,0 +1,97 @@
+# What a developer types. A fresh machine needs Python 3.11 or newer, pip and make; everything else arrives in .venv.
+#
+#   make demo     the example shop on http://127.0.0.1:8000, filled, with logins
+#   make test     every test: SQLite, PostgreSQL, without Oscar, in a browser, from the wheel
+#   make help     the rest
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Test processes at a time, and which runs of `make test` to do (default: all).
+WORKERS ?= 2
+RUNS ?=
+
+PY := $(VENV)/bin/python
+PACKAGES := wagtail_referrals oscar_integration
+export PYTHONUNBUFFERED := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench screenshots messages migrations clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '%-20s %s\n' "$$name" "$$text"; done
+
+# --- the environment ---------------------------------------------------------------------------------------------------
+# Each stamp stands for an installed extra, and is made again when pyproject.toml changes.
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with PYTHON=/path/to/python"; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@# A Debian without python3-venv has no ensurepip: then the system's pip fills the environment.
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); \
+		$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(PY) install pip; }
+
+$(VENV)/.demo: pyproject.toml | $(PY)
+	@echo "Installing the example shop (1 to 2 minutes the first time)"
+	@$(PY) -m pip install --progress-bar on -e '.[oscar,demo]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(PY)
+	@echo "Installing the tests (1 to 3 minutes the first time)"
+	@$(PY) -m pip install --progress-bar on -e '.[test]'
+	@touch $(VENV)/.demo $@
+
+$(VENV)/.lint: pyproject.toml | $(PY)
+	@echo "Installing the linters (1 to 3 minutes the first time)"
+	@$(PY) -m pip install --progress-bar on -e '.[lint]'
+	@touch $(VENV)/.demo $(VENV)/.test $@
+
+# --- the two commands --------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.demo ## Fill the example shop and serve it
+	@echo "Preparing the database"
+	@$(PY) manage.py migrate
+	@$(PY) manage.py seed_shop
+	@if $(PY) manage.py help seed_history >/dev/null 2>&1; then $(PY) manage.py seed_history; fi
+	@echo
+	@echo "The shop:              http://$(HOST):$(PORT)/"
+	@echo "Wagtail, for editors:  http://$(HOST):$(PORT)/cms/"
+	@echo "Orders, for the shop:  http://$(HOST):$(PORT)/dashboard/"
+	@echo "Stop with Ctrl-C."
+	@EXAMPLE_HOST=$(HOST):$(PORT) $(PY) manage.py runserver $(HOST):$(PORT)
+
+test: $(VENV)/.test ## Run every test; RUNS="sqlite browser" for some
+	@$(PY) -m tests --workers $(WORKERS) $(RUNS)
+
+# --- quality -----------------------------------------------------------------------------------------------------------
+
+lint: $(VENV)/.lint ## Check style, types, imports, migrations, templates and translations
+	@echo "ruff"; $(PY) -m ruff check . && $(PY) -m ruff format --check .
+	@echo "mypy"; $(PY) -m mypy $(PACKAGES)
+	@echo "import-linter"; $(VENV)/bin/lint-imports
+	@echo "migrations"; $(PY) manage.py makemigrations --check --dry-run --settings=tests.settings
+	@$(PY) manage.py makemigrations --check --dry-run --settings=tests.plainshop.settings
+	@echo "templates"; $(PY) -m djlint --lint --quiet $(PACKAGES) example_site
+	@echo "translations"; $(PY) tools/messages.py check
+
+format: $(VENV)/.lint ## Put the code into the shape that lint wants
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+migrations: $(VENV)/.test ## Write what the models lack in migrations
+	@$(PY) manage.py makemigrations --settings=tests.settings
+
+messages: $(VENV)/.test ## Collect the texts into the .po files and compile them
+	@$(PY) tools/messages.py update
+
+bench: $(VENV)/.test ## Measure against the same stack without the package
+	@$(PY) -m benchmarks
+
+screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
+	@$(PY) -m tools.screenshots
+
+clean: ## Remove what was made, except .venv
+	@rm -rf .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
