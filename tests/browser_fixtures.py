@@ -5,8 +5,8 @@
         ...
         browser_problems.assert_none()
 
-``new_page()`` opens another person's browser: its own cookies, and if wanted its own size and language. A failed test leaves
-a picture and the HTML of each page in ``.cache/browser/``.
+``new_page()`` opens another person's browser: its own cookies, and if wanted its own size and language. A failed
+test leaves a picture and the HTML of each page in ``.cache/browser/``.
 
 Where there is no Chromium the tests skip with the reason; with REQUIRE_BROWSER=1 they fail instead.
 """
@@ -136,8 +136,8 @@ def new_page(
 ) -> Iterator[Callable[..., Page]]:
     """A function that opens a page in a browser context of its own, as another person at another machine would.
 
-    Its arguments are those of Playwright's ``new_context`` (``**PHONE`` for a phone, ``locale="fr-FR"``). Paths given to
-    ``page.goto`` are relative to the live server. Contexts close before the database is put back.
+    Its arguments are those of Playwright's ``new_context`` (``**PHONE`` for a phone, ``locale="fr-FR"``). Paths
+    given to ``page.goto`` are relative to the live server. Contexts close before the database is put back.
     """
     contexts = []
 

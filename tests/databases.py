@@ -1,10 +1,11 @@
 """Migrated databases for the tests, made once and copied.
 
-All migrations of Wagtail and Oscar take most of a minute. They run once and leave two templates under ``.cache/``: the
-*base* (everything that is not ours) and the *template* (ours on top); each is named by a hash of the migration files that
-made it, so a changed migration makes a new one and nothing is ever stale. A test process copies the template to its own
-database, and after a test that really commits it copies again: that is faster than a flush, keeps what the migrations wrote
-(Wagtail's root page and locales), and asks nothing of the ledger's triggers, which refuse every DELETE.
+All migrations of Wagtail and Oscar take most of a minute. They run once and leave two templates under ``.cache/``:
+the *base* (everything that is not ours) and the *template* (ours on top); each is named by a hash of the migration
+files that made it, so a changed migration makes a new one and nothing is ever stale. A test process copies the
+template to its own database, and after a test that really commits it copies again: that is faster than a flush, keeps
+what the migrations wrote (Wagtail's root page and locales), and asks nothing of the ledger's triggers, which refuse
+every DELETE.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class SQLiteFiles:
         raw.close()
 
     def copy(self, source: str, target: str) -> None:
-        """Put a copy in the place of ``target``; a connection left open keeps the old file, which nobody reads again."""
+        """Put a copy in the place of ``target``; a connection left open keeps the old file, which nobody reads."""
         path = self.location(target)
         shutil.copyfile(self.location(source), path + ".new")
         self._remove_logs(path)
@@ -281,7 +282,7 @@ class TestDatabase:
         self.clean = f"clean_{os.getpid()}"
         self.name = f"run_{os.getpid()}"
         source = template(report)
-        # The template hash covers migrations. What our apps do in post_migrate (the ledger's triggers) is code: run it anew.
+        # The hash covers migrations. What our apps do in post_migrate (the ledger's triggers) is code: run it anew.
         self.store.copy(source, self.clean)
         use(self.clean)
         for config in apps.get_app_configs():

@@ -6,7 +6,6 @@ TEST_DATABASE=sqlite (the default) or postgres chooses the database; conftest.py
 import os
 
 from example_site.settings import *  # noqa: F403
-
 from tests.environment import ROOT, databases
 
 # Wagtail's and the shop's pages are served by their final code paths, not by those of a developer's machine.

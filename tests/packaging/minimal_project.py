@@ -1,4 +1,4 @@
-"""A Wagtail project in one file, with the installed wheel and nothing else; run by test_wheel.py in an empty environment."""
+"""A Wagtail project in one file with the installed wheel and nothing else; test_wheel.py runs it."""
 
 import importlib.util
 import sys
@@ -76,11 +76,12 @@ urlpatterns = [
 
 
 def main() -> None:
-    import wagtail_referrals
     from babel.messages.pofile import read_po
     from django.contrib.staticfiles import finders
     from django.test import Client
     from django.utils import translation
+
+    import wagtail_referrals
 
     folder = Path(wagtail_referrals.__file__).parent
     assert Path(sys.prefix) in folder.parents, f"not the installed package: {folder}"
