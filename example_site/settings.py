@@ -203,6 +203,8 @@ EMAIL_FILE_PATH = BASE_DIR / "mail"
 DEFAULT_FROM_EMAIL = "Studio Souffle <hello@studio-souffle.example.com>"
 
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
+# The simple engine searches the tables themselves: there is no index to keep up to date.
+HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 
 WAGTAIL_SITE_NAME = "Studio Souffle"
 WAGTAILADMIN_BASE_URL = f"http://{EXAMPLE_HOST}"

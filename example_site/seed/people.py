@@ -1,0 +1,108 @@
+"""The people of the demonstration, who all have the same password."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from oscar.core.loading import get_model
+from wagtail.models import Collection, GroupCollectionPermission, GroupPagePermission, Page
+
+Country = get_model("address", "Country")
+UserAddress = get_model("address", "UserAddress")
+User = get_user_model()
+
+PASSWORD = "souffle"
+EDITORS = "Studio editors"
+
+
+@dataclass(frozen=True)
+class Person:
+    email: str
+    first_name: str
+    last_name: str
+    part: str
+    street: str = ""
+    postcode: str = ""
+    town: str = ""
+
+
+STAFF = [
+    Person("admin@example.com", "Alix", "Souffle", "administrator (Wagtail, Django and shop)"),
+    Person("editor@example.com", "Maëlle", "Kerouanton", "editor (Wagtail)"),
+    Person("manager@example.com", "Idris", "Lambert", "shop manager (Oscar's dashboard, e-mails)"),
+]
+ADVOCATES = [
+    Person("camille@example.com", "Camille", "Durand", "customer who refers friends", "8 rue Crébillon", "44000", "Nantes"),
+    Person("noe@example.com", "Noé", "Martin", "customer who refers friends", "21 quai de la Fosse", "44000", "Nantes"),
+    Person("ines@example.com", "Inès", "Moreau", "customer who refers friends", "5 rue des Carmélites", "44000", "Nantes"),
+]
+FRIENDS = [
+    Person("lea@example.com", "Léa", "Petit", "friend", "14 rue Paul-Bert", "35000", "Rennes"),
+    Person("hugo@example.com", "Hugo", "Bernard", "friend", "3 place Graslin", "44000", "Nantes"),
+    Person("jade@example.com", "Jade", "Roux", "friend", "40 rue de Strasbourg", "44000", "Nantes"),
+    Person("adam@example.com", "Adam", "Fontaine", "friend", "9 avenue Jean-Jaurès", "44400", "Rezé"),
+]
+
+
+def seed_people() -> list[Person]:
+    """Create everybody who is not there yet, with address book and permissions; return them all."""
+    group = _editors()
+    for person in [*STAFF, *ADVOCATES, *FRIENDS]:
+        # The user name is the e-mail address too, because Wagtail's sign-in page asks for the user name.
+        user, created = User.objects.get_or_create(
+            username=person.email,
+            defaults={"email": person.email, "first_name": person.first_name, "last_name": person.last_name},
+        )
+        if created:
+            user.set_password(PASSWORD)
+        if person.email.startswith("admin@"):
+            user.is_superuser = user.is_staff = True
+        elif person.email.startswith("manager@"):
+            user.is_staff = True
+        elif person.email.startswith("editor@"):
+            user.groups.add(group)
+        user.save()
+        if person.street:
+            _address(user, person)
+    return [*STAFF, *ADVOCATES, *FRIENDS]
+
+
+def _address(user: Any, person: Person) -> None:
+    if not UserAddress.objects.filter(user=user).exists():
+        UserAddress.objects.create(
+            user=user,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            line1=person.street,
+            line4=person.town,
+            postcode=person.postcode,
+            country=Country.objects.get(iso_3166_1_a2="FR"),
+            is_default_for_shipping=True,
+            is_default_for_billing=True,
+        )
+
+
+def _editors() -> Group:
+    """Editors write and publish pages, pictures and referral programs; they are no superusers and run no shop."""
+    group, _created = Group.objects.get_or_create(name=EDITORS)
+    group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
+    root = Page.get_first_root_node()
+    for codename in ("add_page", "change_page", "publish_page", "lock_page", "unlock_page"):
+        GroupPagePermission.objects.get_or_create(
+            group=group,
+            page=root,
+            permission=Permission.objects.get(content_type__app_label="wagtailcore", codename=codename),
+        )
+    for app_label, model in (("wagtailimages", "image"), ("wagtaildocs", "document")):
+        for action in ("add", "change", "choose"):
+            GroupCollectionPermission.objects.get_or_create(
+                group=group,
+                collection=Collection.get_first_root_node(),
+                permission=Permission.objects.get(content_type__app_label=app_label, codename=f"{action}_{model}"),
+            )
+    labels = [config.label for config in apps.get_app_configs() if config.name in settings.REFERRAL_APPS]
+    group.permissions.add(*Permission.objects.filter(content_type__app_label__in=labels))
+    return group
