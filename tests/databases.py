@@ -120,7 +120,7 @@ class PostgresDatabases:
     def copy(self, source: str, target: str) -> None:
         """Put a copy in the place of ``target``, also where a thread of the last test left a connection open."""
         self.drop(target)
-        self._execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+        self._execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}" STRATEGY FILE_COPY')
 
     def rename(self, source: str, target: str) -> None:
         self._execute(f'ALTER DATABASE "{source}" RENAME TO "{target}"')
