@@ -1,8 +1,7 @@
 """The one place where ``settings.WAGTAIL_REFERRALS_OSCAR`` is read.
 
-Every key is optional. A value is read at each use, so that tests can override settings. The statuses have no standard
-names in Oscar: the defaults are those of Oscar's documentation and sandbox, and a system check compares them with the
-shop's pipelines.
+Every key is optional. A value is read at each use, so that tests can override settings. The statuses have no
+standard names in Oscar: the defaults are usual ones, and a system check compares them with the shop's pipeline.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from django.conf import settings
 from wagtail_referrals import credit
 
 DEFAULTS: Final[dict[str, Any]] = {
-    # Names of order statuses, in OSCAR_ORDER_STATUS_PIPELINE. An order counts as paid, shipped, cancelled or refunded
-    # while it is in one of them.
+    # Names of order statuses, as in OSCAR_ORDER_STATUS_PIPELINE. An order counts as paid, shipped, cancelled or
+    # refunded while it is in one of them.
     "PAID_STATUSES": ("Paid", "Shipped", "Complete"),
     "SHIPPED_STATUSES": ("Shipped", "Complete"),
     "CANCELLED_STATUSES": ("Cancelled",),
@@ -65,5 +64,5 @@ def credit_at_checkout() -> bool:
 
 
 def minimum_charge(currency: str) -> Decimal:
-    """The smallest amount that the card may be charged beside credit, in ``currency``: 0 where none is set."""
+    """The least that the card may be charged beside credit, in ``currency``; 0 where none is set."""
     return credit.quantize(Decimal(get("MINIMUM_CHARGE").get(currency, "0")), currency)
