@@ -10,6 +10,8 @@ from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
+from example_site.pages.views import search
+
 urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", include(wagtailadmin_urls)),
@@ -21,6 +23,7 @@ urlpatterns = [
 
 # Oscar's first pattern sends "" to its catalogue and would hide the Wagtail home page.
 urlpatterns += i18n_patterns(
+    path("search/", search),
     path("", include("example_site.backoffice.urls")),
     path("", include(apps.get_app_config("oscar").urls[0][1:])),
     path("", include(wagtail_urls)),

@@ -52,6 +52,12 @@ def refundable(order: Any) -> Decimal:
     return _card_refundable(order) + _credit_refundable(order)
 
 
+def paid(order: Any) -> Decimal:
+    """What was taken for the order, by card and with credit, whether given back later or not."""
+    card, credit = _source(order, CARD_SOURCE_CODE), _source(order, CREDIT_SOURCE_CODE)
+    return (card.amount_debited if card else NOTHING) + (credit.amount_allocated if credit else NOTHING)
+
+
 @transaction.atomic
 def mark_paid(order: Any, user: Any = None) -> None:
     """Take the authorised amount from the card and move the order to "Paid".

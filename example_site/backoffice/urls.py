@@ -1,4 +1,4 @@
-from django.urls import path, re_path
+from django.urls import path
 
 from example_site.backoffice import views
 
@@ -6,5 +6,5 @@ app_name = "example_backoffice"
 urlpatterns = [
     path("manage/orders/<str:number>/<slug:action>/", views.order_action, name="order-action"),
     path("mails/", views.mail_list, name="mail-list"),
-    re_path(r"^mails/(?P<name>[\w.-]+)/$", views.mail_detail, name="mail-detail"),
+    path("mails/<slug:name>/<int:index>/", views.mail_detail, name="mail-detail"),
 ]

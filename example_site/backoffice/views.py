@@ -86,36 +86,41 @@ def _quantities(data: Any) -> dict[int, int]:
 def mail_list(request: HttpRequest) -> HttpResponse:
     """The hundred newest e-mails that the shop sent."""
     files = sorted(Path(settings.EMAIL_FILE_PATH).glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
-    mails = [_headers(path) for path in files[:100]]
-    return render(request, "example_site/mail_list.html", {"mails": mails})
+    mails = [
+        _headers(path, index, message)
+        for path in files[:100]
+        for index, message in reversed(list(enumerate(_messages(path))))
+    ]
+    return render(request, "example_site/mail_list.html", {"mails": mails[:100]})
 
 
 @staff_only
-def mail_detail(request: HttpRequest, name: str) -> HttpResponse:
+def mail_detail(request: HttpRequest, name: str, index: int) -> HttpResponse:
     """One e-mail as its reader sees it, in a frame that runs no script."""
     path = Path(settings.EMAIL_FILE_PATH) / f"{name}.log"
-    if not path.is_file():
+    messages_in_file = _messages(path) if path.is_file() else []
+    if index >= len(messages_in_file):
         raise Http404
-    message = _parse(path)
+    message = messages_in_file[index]
     html, plain = message.get_body(("html",)), message.get_body(("plain",))
     context = {
-        "mail": _headers(path),
+        "mail": _headers(path, index, message),
         "html": html.get_content() if html else "",
         "text": plain.get_content() if plain else "",
     }
     return render(request, "example_site/mail_detail.html", context)
 
 
-def _parse(path: Path) -> Any:
-    # The file backend ends every message with a line of dashes.
-    source = path.read_bytes().rsplit(b"\n" + b"-" * 79, 1)[0]
-    return email.message_from_bytes(source, policy=email.policy.default)
+def _messages(path: Path) -> list[Any]:
+    """The e-mails of one file: Django's file backend writes a line of dashes after each."""
+    parts = path.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
+    return [email.message_from_bytes(part.lstrip(), policy=email.policy.default) for part in parts if part.strip()]
 
 
-def _headers(path: Path) -> dict[str, Any]:
-    message = _parse(path)
+def _headers(path: Path, index: int, message: Any) -> dict[str, Any]:
     return {
         "name": path.stem,
+        "index": index,
         "subject": message["subject"],
         "to": message["to"],
         "date": datetime.fromtimestamp(path.stat().st_mtime, tz=get_current_timezone()),
