@@ -9,7 +9,9 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _, override
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
 from wagtail.models import (
@@ -134,6 +136,25 @@ class Program(  # type: ignore[django-manager-missing]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def preview_modes(self) -> list[tuple[str, str]]:
+        """One for each language that the site's content is in."""
+        return language_choices()
+
+    def serve_preview(self, request: HttpRequest, mode_name: str) -> TemplateResponse:
+        """The landing page as a friend would see it, from this row as it stands, in the language ``mode_name``."""
+        from wagtail_referrals.programs.terms import draft_data
+
+        language = mode_name if mode_name in dict(self.preview_modes) else self.default_preview_mode
+        with override(language):
+            response = TemplateResponse(
+                request,
+                "wagtail_referrals/admin/program_preview.html",
+                {"program": self, "terms": draft_data(self), "language": language},
+            )
+            # Rendered here: afterwards the language is the editor's again.
+            return response.render()  # type: ignore[return-value]
 
     def is_open(self, now: datetime) -> bool:
         """Published and not expired. The budget is asked separately."""

@@ -17,6 +17,7 @@ from django.utils import timezone
 from wagtail_referrals.kinds import Rule, Side, reward_kinds
 from wagtail_referrals.programs.amounts import as_decimals
 from wagtail_referrals.programs.models import Program, ProgramRule, Terms
+from wagtail_referrals.programs.problems import rule_problems
 
 SCHEMA: Final = 1
 
@@ -144,11 +145,15 @@ def _draft_rule(row: ProgramRule) -> Rule:
 
 
 def draft_data(program: Program) -> TermsData:
-    """The terms that this program, saved or not, would have if it were published now."""
+    """The terms that this program, saved or not, would have if it were published now.
+
+    A rule that is not complete promises nothing and is left out: a workflow or a schedule can publish a draft that
+    nobody finished.
+    """
     plain = {name: getattr(program, name) for name in _PLAIN}
     return TermsData(
         program_key=str(program.key),
-        rules=tuple(_draft_rule(row) for row in program.rules.all()),
+        rules=tuple(_draft_rule(row) for row in program.rules.all() if not rule_problems(row)),
         budget_amounts=as_decimals(program.budget_amounts),
         texts={
             text.language: {name: getattr(text, name) for name in _TEXTS}

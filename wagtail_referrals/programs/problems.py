@@ -1,0 +1,173 @@
+"""What is wrong with a program, in the editor's words: errors that stop a publication, hints that do not."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Protocol
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext, ngettext
+
+from wagtail_referrals import conf
+from wagtail_referrals.kinds import Side, reward_kinds, triggers
+from wagtail_referrals.programs.amounts import as_decimals
+
+
+class RuleRow(Protocol):
+    """What is asked of a rule: a ``ProgramRule``, saved or not."""
+
+    side: Any
+    trigger: Any
+    kind: Any
+    occurrence: Any
+    amounts: Any
+    percent: Any
+    expires_days: Any
+
+
+def _decimals(amounts: Any) -> dict[str, Decimal]:
+    try:
+        return as_decimals(amounts)
+    except (ValueError, InvalidOperation, TypeError, AttributeError):
+        return {}
+
+
+def rule_problems(row: RuleRow) -> dict[str, str]:
+    """Why this rule cannot be promised, by the name of the field to mend; empty when it can."""
+    found: dict[str, str] = {}
+    side = str(row.side or "")
+    if side not in Side.values:
+        found["side"] = gettext("Say who gets it.")
+    _trigger_problems(row, side, found)
+    _kind_problems(row, side, found)
+    if row.expires_days == 0:
+        found["expires_days"] = gettext("It would expire at once. Leave it empty if it does not expire.")
+    return found
+
+
+def _trigger_problems(row: RuleRow, side: str, found: dict[str, str]) -> None:
+    if not row.trigger:
+        found["trigger"] = gettext("Say when.")
+        return
+    if row.trigger not in triggers:
+        found["trigger"] = gettext("This site no longer knows this moment. Choose another one.")
+        return
+    trigger = triggers.get(row.trigger)
+    if side in Side.values and side not in trigger.sides:
+        found["trigger"] = gettext("“%(when)s” cannot bring %(who)s anything. Choose another moment.") % {
+            "when": capfirst(str(trigger.label)),
+            "who": Side(side).label,
+        }
+    if trigger.on == "tier" and not row.occurrence:
+        found["occurrence"] = gettext("Say which friend: 5 for the fifth one who orders.")
+
+
+def _kind_problems(row: RuleRow, side: str, found: dict[str, str]) -> None:
+    if not row.kind:
+        found["kind"] = gettext("Say what is given.")
+        return
+    if row.kind not in reward_kinds:
+        found["kind"] = gettext("This site no longer knows this kind of reward. Choose another one.")
+        return
+    kind = reward_kinds.get(row.kind)
+    if side in Side.values and side not in kind.sides:
+        found["kind"] = gettext("“%(what)s” cannot be given to %(who)s.") % {
+            "what": kind.label,
+            "who": Side(side).label,
+        }
+    if "amounts" in kind.value_fields and not any(_decimals(row.amounts).values()):
+        found["amounts"] = gettext("Give an amount above zero in at least one currency.")
+    if "percent" in kind.value_fields and not row.percent:
+        found["percent"] = gettext("Give a percentage above zero.")
+    if needs_order(row.kind) and row.trigger in triggers and not has_order(row.trigger):
+        found.setdefault(
+            "trigger", gettext("A percentage of the order needs an order. Choose a moment at which there is one.")
+        )
+
+
+def needs_order(kind_key: str) -> bool:
+    """Is the reward a part of an order that has been placed?"""
+    kind = reward_kinds.get(kind_key)
+    return "percent" in kind.value_fields and not kind.is_discount
+
+
+def has_order(trigger_key: str) -> bool:
+    return triggers.get(trigger_key).on in ("purchase", "tier")
+
+
+def rule_hints(row: RuleRow) -> list[str]:
+    """What is possible but hardly meant, about a rule without problems."""
+    hints = []
+    kind = reward_kinds.get(row.kind)
+    if "amounts" in kind.value_fields:
+        missing = [code for code in conf.currencies() if not _decimals(row.amounts).get(code)]
+        if missing:
+            hints.append(
+                gettext("“%(what)s” gives nothing in %(currencies)s.")
+                % {"what": kind.label, "currencies": ", ".join(missing)}
+            )
+    return hints
+
+
+def program_hints(program: Any, rules: list[Any]) -> list[str]:
+    """What an editor should think about before publishing, whole sentences. ``rules``: the program's rows, saved or not."""
+    sound = [row for row in rules if not rule_problems(row)]
+    hints = []
+    if not rules:
+        hints.append(gettext("Nobody gets anything yet: add a reward."))
+    elif not sound:
+        hints.append(gettext("Nobody gets anything yet: no reward is complete."))
+    else:
+        if not any(row.side == Side.FRIEND for row in sound):
+            hints.append(gettext("The friend gets nothing: few people pass on a link that brings the other one nothing."))
+        if not any(row.side == Side.ADVOCATE for row in sound):
+            hints.append(gettext("Your customer gets nothing for referring a friend."))
+    for row in sound:
+        hints += rule_hints(row)
+    hints += _time_hints(program, sound)
+    hints += _budget_hints(program, sound)
+    return hints
+
+
+def _time_hints(program: Any, sound: list[Any]) -> list[str]:
+    hints = []
+    later = any(row.side == Side.ADVOCATE for row in sound)
+    if later and program.hold_days == 0:
+        hints.append(gettext("Without a waiting period a reward is given before the order can be returned."))
+    if program.hold_days and program.clawback_days is not None and program.clawback_days < program.hold_days:
+        hints.append(
+            gettext("Rewards are given after %(hold)s days but can be taken back for %(clawback)s days only.")
+            % {"hold": program.hold_days, "clawback": program.clawback_days}
+        )
+    return hints
+
+
+def _budget_hints(program: Any, sound: list[Any]) -> list[str]:
+    """How far the budget goes, where that is soon."""
+    hints = []
+    for currency, budget in _decimals(program.budget_amounts).items():
+        # What one friend may cost, as far as it is known beforehand.
+        cost = sum((_decimals(row.amounts).get(currency, Decimal(0)) for row in sound), Decimal(0))
+        if not cost or not budget:
+            continue
+        # The friend who meets a budget that is not used up yet is promised everything.
+        friends = -int(-budget // cost)
+        if friends <= 20:
+            hints.append(
+                ngettext(
+                    "The budget in %(currency)s is used up by %(count)s friend.",
+                    "The budget in %(currency)s is used up by %(count)s friends.",
+                    friends,
+                )
+                % {"currency": currency, "count": friends}
+            )
+    return hints
+
+
+def program_problems(program: Any) -> dict[str, str]:
+    """Why the program as such cannot be published, by the name of the field to mend."""
+    found: dict[str, str] = {}
+    budget = _decimals(program.budget_amounts)
+    if any(amount == 0 for amount in budget.values()):
+        found["budget_amounts"] = gettext("A budget of zero invites nobody. Leave it empty for no budget.")
+    return found

@@ -1,0 +1,47 @@
+"""What has become of a program, for people who look at a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_referrals.programs import budget
+from wagtail_referrals.programs.models import Budget, Program
+from wagtail_referrals.programs.terms import draft_data
+
+
+class ProgramState(models.TextChoices):
+    """Only ``OPEN`` promises anything new; what was promised is kept in every state."""
+
+    DRAFT = "draft", _("draft")
+    SCHEDULED = "scheduled", _("opens later")
+    OPEN = "open", _("open")
+    USED_UP = "used_up", _("budget used up")
+    EXPIRED = "expired", _("expired")
+    CLOSED = "closed", _("closed")
+
+
+def program_states(programs: Iterable[Program], *, now: datetime | None = None) -> dict[int, ProgramState]:
+    """The state of each by primary key. One query, if their rules and texts are prefetched."""
+    moment = now or timezone.now()
+    items = list(programs)
+    rows: dict[str, list[Budget]] = {}
+    for row in Budget.objects.filter(program_key__in=[program.key for program in items]):
+        rows.setdefault(str(row.program_key), []).append(row)
+    return {program.pk: _state(program, rows.get(str(program.key), []), moment) for program in items}
+
+
+def _state(program: Program, budgets: list[Budget], now: datetime) -> ProgramState:
+    if program.expired or (program.live and program.expire_at is not None and program.expire_at <= now):
+        return ProgramState.EXPIRED
+    if program.go_live_at is not None and program.go_live_at > now:
+        return ProgramState.SCHEDULED
+    if not program.live:
+        return ProgramState.CLOSED if program.first_published_at else ProgramState.DRAFT
+    if budget.used_up(draft_data(program), budgets):
+        return ProgramState.USED_UP
+    return ProgramState.OPEN
