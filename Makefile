@@ -59,7 +59,7 @@ demo: $(VENV)/.demo ## Fill the example shop and serve it
 	@if $(PY) manage.py help seed_history >/dev/null 2>&1; then $(PY) manage.py seed_history; fi
 	@echo
 	@echo "The shop:              http://$(HOST):$(PORT)/"
-	@echo "Wagtail, for editors:  http://$(HOST):$(PORT)/cms/"
+	@echo "Wagtail, for editors:  http://$(HOST):$(PORT)/admin/"
 	@echo "Orders, for the shop:  http://$(HOST):$(PORT)/dashboard/"
 	@echo "Stop with Ctrl-C."
 	@EXAMPLE_HOST=$(HOST):$(PORT) $(PY) manage.py runserver $(HOST):$(PORT)
