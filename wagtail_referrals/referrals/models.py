@@ -50,7 +50,13 @@ class Referral(models.Model):
     reason = models.CharField(max_length=40, blank=True)
     # When the friend's first purchase qualified: position in caps and milestones.
     qualified_at = models.DateTimeField(_("qualified"), null=True)
+    # Number among the advocate's qualified referrals of this program. Never given back, never renumbered.
+    ordinal = models.PositiveIntegerField(null=True)
     hold_until = models.DateTimeField(_("waiting until"), null=True)
+    # What counts against the program's budget: {currency: amount as text}; "" counts the friend.
+    spent = models.JSONField(default=dict)
+    # Goes up whenever something may have changed: tells a sweep that what it read beforehand is old.
+    revision = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(_("date"), db_index=True)
     next_check_at = models.DateTimeField(null=True)
 
@@ -66,6 +72,11 @@ class Referral(models.Model):
                 fields=["program_key", "friend_email_hash"],
                 name="referrals_one_per_guest",
                 condition=Q(friend__isnull=True) & ~Q(friend_email_hash=""),
+            ),
+            models.UniqueConstraint(
+                fields=["advocate", "program_key", "ordinal"],
+                name="referrals_ordinal_once",
+                condition=Q(ordinal__isnull=False),
             ),
         ]
         indexes = [

@@ -1,0 +1,21 @@
+"""Referrals, the orders that belong to them, the timeline, and the port to the shop."""
+
+from wagtail_referrals.referrals.attribution import record_purchase, referrals_of, register_friend
+from wagtail_referrals.referrals.reasons import REASONS, reason_words
+from wagtail_referrals.referrals.shop import Facts, PurchaseSnapshot, Shop, get_shop
+from wagtail_referrals.referrals.timeline import event_words, events_of, record
+
+__all__ = [
+    "REASONS",
+    "Facts",
+    "PurchaseSnapshot",
+    "Shop",
+    "event_words",
+    "events_of",
+    "get_shop",
+    "reason_words",
+    "record",
+    "record_purchase",
+    "referrals_of",
+    "register_friend",
+]

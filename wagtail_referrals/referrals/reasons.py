@@ -1,0 +1,49 @@
+"""Why something was refused, is waiting or was taken back: codes in the rows, words for people."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+REASONS: Final[dict[str, Any]] = {
+    # Refusals
+    "own_link": _("this is the referrer's own link"),
+    "existing_customer": _("the offer is for new customers, and this person has ordered before"),
+    "window": _("the order came after the days to order were over"),
+    "minimum": _("the order is below the minimum"),
+    "cap": _("the referrer has reached the most rewards in this period"),
+    "budget": _("the program's budget is used up"),
+    "advocate_blocked": _("the referrer is blocked"),
+    "program_closed": _("the program is closed"),
+    "not_first": _("another order of this friend counts as the first"),
+    "reviewer": _("a member of staff decided so"),
+    "no_amount": _("the program gives nothing in this currency"),
+    "unknown_kind": _("this site no longer knows this kind of reward"),
+    "no_customer": _("the customer's account no longer exists"),
+    # Waiting
+    "order": _("waiting for the friend's first order"),
+    "payment": _("waiting for the payment of the order"),
+    "delivery": _("waiting for the delivery of the order"),
+    "hold": _("waiting for the end of the waiting period"),
+    "review": _("a member of staff will look at it"),
+    "same_address": _("the order goes to an address of the referrer"),
+    "account": _("waiting until somebody registers with this e-mail address"),
+    "failed": _("giving it failed; it will be tried again"),
+    # Taken back
+    "cancelled": _("the order was cancelled"),
+    "refunded": _("the order was refunded"),
+    "below_minimum": _("after a refund the order is below the minimum"),
+    "partly_refunded": _("a part of the order was refunded"),
+    # Discounts
+    "lapsed": _("the days to order are over"),
+    "replaced": _("another invitation took its place"),
+    "revoked": _("it was withdrawn"),
+    "other_person": _("it belongs to somebody else"),
+    "used": _("it has been used already"),
+}
+
+
+def reason_words(code: str) -> str:
+    """The reason in the current language; the code itself for one that a shop's own check gave."""
+    return str(REASONS.get(code, code))

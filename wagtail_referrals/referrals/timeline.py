@@ -1,0 +1,139 @@
+"""The timeline: every fact, check, decision and message of a referral, in words that people can read.
+
+Rows hold a kind and plain values; the words are made when somebody reads, in their language. Never an e-mail address.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_referrals import credit
+from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.referrals.models import Referral, TimelineEvent
+from wagtail_referrals.referrals.reasons import reason_words
+from wagtail_referrals.tracking.models import Claim
+
+WORDS: Final[dict[str, Any]] = {
+    "claim": _("The friend came by %(source)s, and the invitation was saved."),
+    "claim_refused": _("The invitation was not saved: %(reason)s."),
+    "claim_lapsed": _("The invitation has ended: %(reason)s."),
+    "basket": _("The invitation was tied to a basket."),
+    "discount_issued": _("The friend's discount was put into the basket: %(gift)s."),
+    "discount_again": _("The order was cancelled before delivery: the friend has the discount again."),
+    "discount_withdrawn": _("The discount was withdrawn: %(reason)s."),
+    "discount_used": _("The friend used a discount of %(amount)s in order %(reference)s."),
+    "registered": _("The friend opened an account."),
+    "purchase": _("The friend placed order %(reference)s over %(amount)s."),
+    "check_pass": _("Checked and in order: %(check)s."),
+    "check_hold": _("To check: %(reason)s."),
+    "check_refuse": _("Refused: %(reason)s."),
+    "review_approve": _("Approved by a member of staff. %(note)s"),
+    "review_refuse": _("Refused by a member of staff. %(note)s"),
+    "state": _("New state: %(state)s (%(reason)s)."),
+    "state_plain": _("New state: %(state)s."),
+    "state_until": _("New state: %(state)s, until %(until)s."),
+    "reward_given": _("Reward given to %(side)s: %(amount)s."),
+    "reward_reduced": _("Reward of %(side)s taken back in part, %(amount)s: %(reason)s."),
+    "reward_taken_back": _("Reward of %(side)s taken back, %(amount)s: %(reason)s."),
+    "reward_refused": _("No reward for %(side)s: %(reason)s."),
+    "reward_failed": _("Giving the reward of %(side)s failed; it will be tried again."),
+    "message": _("Message sent to %(side)s: %(message)s."),
+}
+
+SIDES: Final = {"friend": _("the friend"), "advocate": _("the referrer")}
+SOURCES: Final = {
+    "link": _("a share link"),
+    "code": _("a typed code"),
+    "attached": _("an invitation that the shop passed on"),
+}
+CHECKS: Final[dict[str, Any]] = {
+    "own_account": _("not the referrer's own account"),
+    "own_email": _("not the referrer's own e-mail address"),
+    "new_customer": _("a new customer"),
+    "same_address": _("another address than the referrer's"),
+    "advocate_state": _("the referrer is not blocked"),
+}
+MESSAGES: Final[dict[str, Any]] = {
+    "reward_given": _("your reward is there"),
+    "reward_taken_back": _("your reward was taken back"),
+}
+
+
+def record(
+    kind: str,
+    *,
+    referral: Referral | None = None,
+    claim: Claim | None = None,
+    advocate: Advocate | None = None,
+    data: dict[str, Any] | None = None,
+    actor: Any = None,
+    key: str | None = None,
+    now: datetime | None = None,
+) -> None:
+    """Write one event. With a ``key`` it is written once, whatever runs twice or at once."""
+    event = TimelineEvent(
+        kind=kind,
+        referral=referral,
+        claim=claim or (referral.claim if referral else None),
+        advocate=advocate,
+        data=data or {},
+        actor=actor,
+        key=key,
+        created_at=now or timezone.now(),
+    )
+    if key is None:
+        event.save()
+    else:
+        TimelineEvent.objects.bulk_create([event], ignore_conflicts=True)
+
+
+def money_words(data: dict[str, Any]) -> str:
+    """The amount of an event; "a discount" and the like have none."""
+    try:
+        return credit.format_money(Decimal(data["amount"]), data["currency"])
+    except (KeyError, InvalidOperation, TypeError):
+        return str(data.get("gift", ""))
+
+
+def moment_words(text: str | None) -> str:
+    moment = parse_datetime(text) if text else None
+    return date_format(timezone.localtime(moment), "DATE_FORMAT") if moment else ""
+
+
+def event_words(event: TimelineEvent) -> str:
+    """What happened, as a sentence in the current language."""
+    data = event.data
+    template = WORDS.get(event.kind)
+    if template is None:
+        return event.kind
+    reason = str(data.get("reason", ""))
+    return (
+        str(template)
+        % {
+            "source": SOURCES.get(str(data.get("source")), data.get("source", "")),
+            "reason": reason_words(reason),
+            "gift": data.get("gift", ""),
+            "amount": money_words(data),
+            "reference": data.get("reference", ""),
+            "check": CHECKS.get(str(data.get("check")), data.get("check", "")),
+            "note": data.get("note", ""),
+            "state": dict(Referral.State.choices).get(str(data.get("state")), data.get("state", "")),
+            "until": moment_words(data.get("until")),
+            "side": SIDES.get(str(data.get("side")), data.get("side", "")),
+            "message": MESSAGES.get(str(data.get("message")), data.get("message", "")),
+        }
+    ).strip()
+
+
+def events_of(referral: Referral) -> list[TimelineEvent]:
+    """The referral's timeline with what happened to its claim before, oldest first. One query."""
+    return list(
+        TimelineEvent.objects.filter(claim_id=referral.claim_id).select_related("actor").order_by("created_at", "pk")
+    )

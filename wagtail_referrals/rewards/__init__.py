@@ -1,0 +1,35 @@
+"""Promises and rewards: commit, judge, settle, sweep."""
+
+from wagtail_referrals.rewards.discounts import (
+    active_discounts,
+    bind_person,
+    discount_by_code,
+    discount_refusal,
+    mark_discounts_used,
+)
+from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
+from wagtail_referrals.rewards.placed import order_placed
+from wagtail_referrals.rewards.promise import TypedCode, commit, lapse_claims, typed_code
+from wagtail_referrals.rewards.settle import check_soon, settle
+from wagtail_referrals.rewards.sweep import sweep
+
+__all__ = [
+    "Due",
+    "History",
+    "PurchaseFacts",
+    "TypedCode",
+    "Verdict",
+    "active_discounts",
+    "bind_person",
+    "check_soon",
+    "commit",
+    "discount_by_code",
+    "discount_refusal",
+    "judge",
+    "lapse_claims",
+    "mark_discounts_used",
+    "order_placed",
+    "settle",
+    "sweep",
+    "typed_code",
+]

@@ -1,0 +1,241 @@
+"""Discounts that were handed over: the friend's, tied to a claim, and rewards that are discounts.
+
+offered -> issued -> used -> (void). What is void here stays void, whatever the shop's own voucher row says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
+from wagtail_referrals.people import email_key
+from wagtail_referrals.programs import TermsData, parse, rule_gets
+from wagtail_referrals.referrals import get_shop, referrals_of, timeline
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
+from wagtail_referrals.tracking.models import Claim, ClaimBasket
+
+ALIVE = (DiscountGrant.State.OFFERED, DiscountGrant.State.ISSUED)
+
+
+def arrival_discounts(terms: TermsData) -> list[Rule]:
+    """Rules that put a discount into the friend's basket."""
+    return [
+        rule
+        for rule in terms.friend_rules
+        if rule.trigger in triggers
+        and triggers.get(rule.trigger).on == "arrival"
+        and rule.kind in reward_kinds
+        and reward_kinds.get(rule.kind).is_discount
+    ]
+
+
+def active_discounts(claim: Claim) -> list[DiscountGrant]:
+    """What of this claim can be used in the basket now."""
+    return list(claim.discounts.filter(state=DiscountGrant.State.ISSUED))
+
+
+def discount_by_code(code: str) -> DiscountGrant | None:
+    """The grant behind one of the shop's voucher codes."""
+    if not code:
+        return None
+    return DiscountGrant.objects.filter(code=code).select_related("claim", "terms").first()
+
+
+def discount_refusal(
+    grant: DiscountGrant, *, user_id: Any, basket_reference: str, now: datetime | None = None
+) -> str | None:
+    """Why this basket may not use the discount (a reason code), ``None`` when it may."""
+    if grant.state == DiscountGrant.State.VOID:
+        return grant.reason or "revoked"
+    if grant.state == DiscountGrant.State.USED:
+        return "used"
+    if grant.expires_at is not None and (now or timezone.now()) > grant.expires_at:
+        return "lapsed"
+    if grant.user_id is not None:
+        return None if grant.user_id == user_id else "other_person"
+    if grant.claim_id is None:
+        return "other_person"
+    mine = ClaimBasket.objects.filter(basket_reference=basket_reference, claim_id=grant.claim_id).exists()
+    return None if mine else "other_person"
+
+
+def _issue(grant: DiscountGrant, rule: Rule) -> None:
+    grant.code = get_shop().issue_discount(
+        DiscountRequest(
+            reference=f"discount:{grant.token}",
+            kind=rule.kind,
+            percent=rule.percent,
+            amounts=dict(rule.amounts),
+            minimum_spend=dict(rule.minimum_spend),
+            expires_at=grant.expires_at,
+        )
+    )
+    grant.state = DiscountGrant.State.ISSUED
+    grant.save(update_fields=["code", "state"])
+
+
+def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: datetime) -> list[DiscountGrant]:
+    """Create and issue the friend's discounts of this claim. Inside a transaction; twice is once."""
+    made = []
+    for rule in arrival_discounts(terms):
+        grant, created = DiscountGrant.objects.get_or_create(
+            claim=claim,
+            rule_key=rule.key,
+            issue=issue,
+            defaults={
+                "terms_id": claim.terms_id,
+                "kind": rule.kind,
+                "user": claim.user,
+                "email_hash": claim.email_hash,
+                "created_at": now,
+                "expires_at": claim.expires_at if issue == 0 else max(claim.expires_at, now + timedelta(days=terms.window_days)),
+            },
+        )
+        if created:
+            _issue(grant, rule)
+            timeline.record(
+                "discount_again" if issue else "discount_issued",
+                claim=claim,
+                data={"gift": rule_gets(rule)},
+                key=f"discount:{grant.pk}",
+                now=now,
+            )
+        made.append(grant)
+    return made
+
+
+def offer_again(claim: Claim, terms: TermsData, *, reference: str, now: datetime) -> list[DiscountGrant]:
+    """The order that used the discounts was cancelled before delivery: the friend has them again, once."""
+    used = claim.discounts.filter(state=DiscountGrant.State.USED, used_reference=reference, issue=0)
+    if not used.exists() or claim.discounts.filter(issue=1).exists():
+        return []
+    return offer_discounts(claim, terms, issue=1, now=now)
+
+
+def withdraw(grants: Iterable[DiscountGrant], reason: str, *, now: datetime) -> list[DiscountGrant]:
+    """Make discounts unusable for good; those that were usable until now."""
+    gone = []
+    for grant in grants:
+        changed = DiscountGrant.objects.filter(pk=grant.pk, state__in=ALIVE).update(
+            state=DiscountGrant.State.VOID, reason=reason
+        )
+        if not changed:
+            continue
+        grant.state, grant.reason = DiscountGrant.State.VOID, reason
+        if grant.code:
+            get_shop().void_discount(grant.code)
+        timeline.record(
+            "discount_withdrawn",
+            claim=grant.claim,
+            referral=grant.reward.referral if grant.reward_id else None,
+            data={"reason": reason},
+            key=f"discount_withdrawn:{grant.pk}",
+            now=now,
+        )
+        gone.append(grant)
+    return gone
+
+
+def person_refusal(claim: Claim, terms: TermsData, *, user: Any, email: str) -> str | None:
+    """Why this person cannot have the friend's discount, as a reason code; ``None`` when they can."""
+    if user is not None and user.pk == claim.advocate.user_id:
+        return "own_link"
+    key = email_key(email or getattr(user, "email", "") or "")
+    if key and key in {claim.advocate.email_hash, email_key(getattr(claim.advocate.user, "email", "") or "")}:
+        return "own_link"
+    if any(
+        referral.program_key == claim.terms.program_key and referral.claim_id != claim.pk
+        for referral in referrals_of(user, email)
+    ):
+        return "used"
+    if terms.new_customers_only and get_shop().was_customer(user=user, email=email, excluding=None):
+        return "existing_customer"
+    return None
+
+
+def bind_person(
+    claim: Claim, *, user: Any = None, email: str = "", now: datetime | None = None
+) -> list[DiscountGrant]:
+    """The person behind the claim is known now: by account, or by the address of a guest checkout.
+
+    Their discounts become personal; or, when the person cannot have them (a customer already, the referrer themselves), are
+    withdrawn: those are returned, with the reason.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        alive = list(claim.discounts.filter(state__in=ALIVE).select_related("claim", "reward"))
+        reason = person_refusal(claim, parse(claim.terms), user=user, email=email)
+        if reason is not None:
+            return withdraw(alive, reason, now=moment)
+        key = email_key(email)
+        if user is not None:
+            claim.discounts.filter(state__in=ALIVE).update(user=user)
+            Claim.objects.filter(pk=claim.pk, user=None).update(user=user)
+        if key and claim.email_hash != key:
+            claim.discounts.filter(state__in=ALIVE).update(email_hash=key)
+            Claim.objects.filter(pk=claim.pk).update(email_hash=key)
+    return []
+
+
+def mark_discounts_used(
+    discounts: Mapping[str, Decimal], *, reference: str, currency: str, now: datetime
+) -> list[DiscountGrant]:
+    """The order used these voucher codes, each worth so much in ``currency``. Codes that are not ours are passed over."""
+    grants = list(
+        DiscountGrant.objects.filter(code__in=list(discounts)).exclude(code="").select_related("claim", "reward__referral")
+    )
+    for grant in grants:
+        # The order has it, also where it was withdrawn while it was being paid for.
+        changed = DiscountGrant.objects.filter(~Q(state=DiscountGrant.State.USED), pk=grant.pk).update(
+            state=DiscountGrant.State.USED,
+            used_reference=reference,
+            used_amount=discounts[grant.code],
+            used_currency=currency,
+        )
+        if changed:
+            timeline.record(
+                "discount_used",
+                claim=grant.claim,
+                referral=grant.reward.referral if grant.reward_id else None,
+                data={"reference": reference, "amount": str(discounts[grant.code]), "currency": currency},
+                key=f"discount_used:{grant.pk}",
+                now=now,
+            )
+    return grants
+
+
+def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
+    """Hand over a reward that is a discount: a personal voucher of the customer."""
+    grant, created = DiscountGrant.objects.get_or_create(
+        reward=reward,
+        defaults={
+            "terms_id": reward.terms_id,
+            "rule_key": reward.rule_key,
+            "kind": rule.kind,
+            "user": reward.user,
+            "created_at": now,
+            "expires_at": now + timedelta(days=rule.expires_days) if rule.expires_days else None,
+        },
+    )
+    if created or grant.state == DiscountGrant.State.VOID:
+        # Given, taken back and given again: a new voucher, as the old one stays void.
+        if not created:
+            grant.reason, grant.code = "", ""
+            grant.token = DiscountGrant._meta.get_field("token").get_default()
+            grant.save(update_fields=["reason", "code", "token"])
+        _issue(grant, rule)
+
+
+def take_discount_back(reward: Reward, reason: str, *, now: datetime) -> bool:
+    """Withdraw it unless it was used; whether it could be."""
+    grants: Sequence[DiscountGrant] = list(
+        DiscountGrant.objects.filter(reward=reward).select_related("claim", "reward__referral")
+    )
+    return bool(withdraw(grants, reason, now=now))

@@ -1,0 +1,398 @@
+"""judge: what is owed, from the terms, the facts and the history. Pure: no database, no clock.
+
+The same function decides at the first payment, at the end of the waiting period, after a late refund and after a reviewer's
+word; also what a draft would have cost, and why somebody got nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from wagtail_referrals import credit
+from wagtail_referrals.kinds import PurchaseOccasion, RefundPolicy, Rule, Side, reward_kinds, triggers
+from wagtail_referrals.programs import TermsData
+from wagtail_referrals.programs.models import Program
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.referrals.shop import Facts
+from wagtail_referrals.rewards.models import Reward
+
+NOTHING: Final = Decimal(0)
+
+
+@dataclass(frozen=True)
+class PurchaseFacts:
+    """One order: what was frozen at ordering, and ``facts``, what is true now."""
+
+    id: int
+    reference: str
+    placed_at: datetime
+    currency: str
+    eligible: Decimal
+    watch_until: datetime
+    facts: Facts
+    lines: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def net(self) -> Decimal:
+        """What is left of the goods after refunds, in the order's currency."""
+        if self.facts.cancelled:
+            return NOTHING
+        return max(self.eligible - self.facts.refunded, NOTHING)
+
+    @property
+    def never_happened(self) -> bool:
+        """Cancelled before it was delivered: as if the friend had not ordered yet."""
+        return self.facts.cancelled and self.facts.shipped_at is None
+
+
+@dataclass(frozen=True)
+class Given:
+    """A reward that exists: its place under the cap, and what was handed over so far."""
+
+    slot: int | None = None
+    slot_period: str = ""
+    posted: Decimal = NOTHING
+
+
+RewardKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened to the referral so far, and to the advocate's other referrals as far as limits need it.
+
+    ``rewards`` by (rule key, side, occasion). ``slots_taken`` counts by (rule key, period) the places that all the advocate's
+    referrals have taken. ``next_ordinal`` is the number that this referral gets if it qualifies now.
+    ``review`` is the reviewers' latest word, "approve", "refuse" or "". ``refusals`` and ``holds`` are the checks' reasons.
+    """
+
+    claim_expires_at: datetime
+    created_at: datetime
+    registered_at: datetime | None = None
+    friend_known: bool = True
+    advocate_known: bool = True
+    people_deleted: frozenset[str] = frozenset()
+    refusals: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    review: str = ""
+    rewards: Mapping[RewardKey, Given] = field(default_factory=dict)
+    slots_taken: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    ordinal: int | None = None
+    next_ordinal: int = 1
+    default_currency: str = "EUR"
+
+
+@dataclass(frozen=True)
+class Due:
+    """One reward as it should stand now. ``worth`` in ``currency`` is what should have been handed over."""
+
+    rule: Rule
+    occasion: str
+    currency: str
+    worth: Decimal
+    state: str
+    reason: str = ""
+    purchase_id: int | None = None
+    tier: int | None = None
+    due_at: datetime | None = None
+    qualified_at: datetime | None = None
+    slot: int | None = None
+    slot_period: str = ""
+
+    @property
+    def key(self) -> RewardKey:
+        return (self.rule.key, self.rule.side, self.occasion)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the referral is now, what is owed, and when to look again (``None``: nothing changes by itself)."""
+
+    state: str
+    reason: str
+    dues: tuple[Due, ...]
+    qualified_at: datetime | None
+    hold_until: datetime | None
+    ordinal: int | None
+    next_check_at: datetime | None
+
+
+def slot_period(terms: TermsData, moment: datetime) -> str:
+    """The period under whose cap a reward falls: "2026-11", "2026" or "ever"; in UTC, so that it never depends on a site."""
+    if terms.cap_period == Program.Period.MONTH:
+        return f"{moment:%Y-%m}"
+    return f"{moment:%Y}" if terms.cap_period == Program.Period.YEAR else "ever"
+
+
+def anchor(terms: TermsData, facts: Facts) -> datetime | None:
+    """From when the waiting period runs; ``None`` while it does not."""
+    if facts.paid_at is None:
+        return None
+    if terms.hold_anchor == Program.Anchor.PAID:
+        return facts.paid_at
+    return max(facts.paid_at, facts.shipped_at) if facts.shipped_at else None
+
+
+def judge(
+    terms: TermsData,
+    purchases: Iterable[PurchaseFacts],
+    history: History,
+    now: datetime,
+    *,
+    check_every: timedelta = timedelta(days=1),
+) -> Verdict:
+    """What is owed now.
+
+    The result depends on the present facts only, not on the order in which they came about. After an order's
+    ``watch_until`` what was given for it stays.
+    """
+    orders = sorted(purchases, key=lambda order: (order.placed_at, order.id))
+    real = [order for order in orders if not order.never_happened]
+    first = real[0] if real else None
+    late = first is not None and first.placed_at > history.claim_expires_at
+    refusal = _refusal(history, late)
+    held = bool(history.holds) and not history.review
+
+    qualified_at = _qualified_at(terms, first)
+    ordinal = history.ordinal
+    if ordinal is None and qualified_at is not None and not refusal and not held:
+        ordinal = history.next_ordinal
+
+    dues: list[Due] = []
+    for rule in terms.rules:
+        dues += _dues_of(rule, terms, real, first, history, ordinal)
+    dues = [_reconsider(due, refusal, held, history, now, orders) for due in dues]
+    dues = _give_slots(terms, dues, history)
+    state, reason, until = _state(terms, first, orders, history, dues, refusal, held, now)
+    return Verdict(
+        state=state,
+        reason=reason,
+        dues=tuple(dues),
+        qualified_at=qualified_at,
+        hold_until=until,
+        ordinal=ordinal,
+        next_check_at=_next_check(orders, history, dues, state, now, check_every),
+    )
+
+
+def _refusal(history: History, late: bool) -> str:
+    if history.review == "refuse":
+        return "reviewer"
+    if history.review == "approve":
+        return ""
+    if history.refusals:
+        return history.refusals[0]
+    return "window" if late else ""
+
+
+def _qualified_at(terms: TermsData, first: PurchaseFacts | None) -> datetime | None:
+    if first is None or first.net <= 0:
+        return None
+    return anchor(terms, first.facts)
+
+
+def _dues_of(
+    rule: Rule,
+    terms: TermsData,
+    real: list[PurchaseFacts],
+    first: PurchaseFacts | None,
+    history: History,
+    ordinal: int | None,
+) -> list[Due]:
+    """What the rule gives on its occasions, without checks and caps."""
+    if rule.kind not in reward_kinds or rule.trigger not in triggers:
+        return []
+    trigger = triggers.get(rule.trigger)
+    if trigger.on == "arrival":
+        # The friend's discount is handed over with the claim. Other gifts wait for an account to give them to.
+        if reward_kinds.get(rule.kind).is_discount:
+            return []
+        return [_without_order(rule, "arrival", history.created_at, history)]
+    if trigger.on == "registration":
+        if history.registered_at is None:
+            return []
+        wait = timedelta(days=terms.hold_days if rule.side == Side.ADVOCATE else 0)
+        return [_without_order(rule, "registration", history.registered_at + wait, history)]
+    if trigger.on == "tier":
+        if ordinal is None or first is None or ordinal != (rule.occurrence or 1):
+            return []
+        return [replace(_for_order(rule, terms, first), occasion=f"tier:{ordinal}", tier=ordinal)]
+    found = []
+    for order in real:
+        occasion = PurchaseOccasion(order.reference, order is first, [dict(line) for line in order.lines])
+        if trigger.matches(rule, occasion):
+            found.append(_for_order(rule, terms, order))
+    return found
+
+
+def _without_order(rule: Rule, occasion: str, due_at: datetime, history: History) -> Due:
+    currency = history.default_currency
+    if rule.amounts and currency not in rule.amounts:
+        currency = next(iter(rule.amounts))
+    worth = reward_kinds.get(rule.kind).worth(rule, currency, None)
+    if worth is None:
+        return Due(rule, occasion, currency, NOTHING, Reward.State.REFUSED, "no_amount")
+    return Due(rule, occasion, currency, worth, Reward.State.GIVEN, due_at=due_at, qualified_at=due_at)
+
+
+def _for_order(rule: Rule, terms: TermsData, order: PurchaseFacts) -> Due:
+    """The rule's reward for one order, as if no check had anything to say."""
+    base = Due(
+        rule,
+        f"purchase:{order.id}",
+        order.currency,
+        NOTHING,
+        Reward.State.GIVEN,
+        purchase_id=order.id,
+    )
+    full = reward_kinds.get(rule.kind).worth(rule, order.currency, order.eligible)
+    if full is None:
+        return replace(base, state=Reward.State.REFUSED, reason="no_amount")
+    minimum = rule.minimum_spend.get(order.currency, NOTHING)
+    if order.eligible < minimum:
+        return replace(base, state=Reward.State.REFUSED, reason="minimum")
+    began = anchor(terms, order.facts)
+    due_at = began + timedelta(days=terms.hold_days) if began else None
+    base = replace(base, due_at=due_at, qualified_at=began)
+    if order.facts.cancelled:
+        return replace(base, state=Reward.State.TAKEN_BACK, reason="cancelled")
+    if order.net <= 0 < order.eligible:
+        return replace(base, state=Reward.State.TAKEN_BACK, reason="refunded")
+    if order.net < minimum:
+        return replace(base, state=Reward.State.TAKEN_BACK, reason="below_minimum")
+    worth = full
+    reason = ""
+    if rule.refund_policy == RefundPolicy.PROPORTIONAL and order.net < order.eligible:
+        worth = credit.quantize(full * order.net / order.eligible, order.currency)
+        reason = "partly_refunded"
+    if began is None:
+        waiting_for = "payment" if order.facts.paid_at is None else "delivery"
+        return replace(base, worth=worth, state=Reward.State.WAITING, reason=waiting_for)
+    return replace(base, worth=worth, reason=reason)
+
+
+def _reconsider(
+    due: Due, refusal: str, held: bool, history: History, now: datetime, orders: list[PurchaseFacts]
+) -> Due:
+    """The checks' and the clock's word on a due reward."""
+    given = history.rewards.get(due.key)
+    order = next((order for order in orders if order.id == due.purchase_id), None)
+    if given is not None and given.posted > 0 and order is not None and now > order.watch_until:
+        return replace(due, worth=given.posted, state=Reward.State.GIVEN, reason="")
+    if refusal:
+        return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason=refusal)
+    if due.rule.side in history.people_deleted and (given is None or given.posted == 0):
+        return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason="no_customer")
+    if due.state != Reward.State.GIVEN:
+        return due
+    if held:
+        return replace(due, state=Reward.State.TO_CHECK, reason=history.holds[0])
+    if due.due_at is not None and now < due.due_at:
+        return replace(due, state=Reward.State.WAITING, reason="hold")
+    known = history.advocate_known if due.rule.side == Side.ADVOCATE else history.friend_known
+    if not known and due.rule.side not in history.people_deleted:
+        return replace(due, state=Reward.State.WAITING, reason="account")
+    return due
+
+
+def _give_slots(terms: TermsData, dues: list[Due], history: History) -> list[Due]:
+    """Places under the advocate's cap, in the order (qualified at, purchase). A place once given is never given back."""
+    if terms.cap_count is None:
+        return dues
+    taken = dict(history.slots_taken)
+    result: dict[RewardKey, Due] = {}
+
+    def order_of(due: Due) -> tuple[datetime, int]:
+        return (due.qualified_at or datetime.max.replace(tzinfo=history.created_at.tzinfo), due.purchase_id or 0)
+
+    for due in sorted(dues, key=order_of):
+        given = history.rewards.get(due.key)
+        if due.rule.side != Side.ADVOCATE:
+            result[due.key] = due
+        elif given is not None and given.slot is not None:
+            result[due.key] = replace(due, slot=given.slot, slot_period=given.slot_period)
+        elif due.qualified_at is None or due.worth <= 0 or due.state == Reward.State.TO_CHECK:
+            result[due.key] = due
+        else:
+            period = slot_period(terms, due.qualified_at)
+            number = taken.get((due.rule.key, period), 0) + 1
+            if number > terms.cap_count:
+                result[due.key] = replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason="cap")
+            else:
+                taken[(due.rule.key, period)] = number
+                result[due.key] = replace(due, slot=number, slot_period=period)
+    return [result[due.key] for due in dues]
+
+
+def _state(
+    terms: TermsData,
+    first: PurchaseFacts | None,
+    orders: list[PurchaseFacts],
+    history: History,
+    dues: list[Due],
+    refusal: str,
+    held: bool,
+    now: datetime,
+) -> tuple[str, str, datetime | None]:
+    """The referral's state for lists, its reason, and until when it waits."""
+    states = Referral.State
+    if refusal:
+        return states.REFUSED, refusal, None
+    # The referral is told from the advocate's side; from the friend's only where the advocate gets nothing.
+    told = [due for due in dues if due.rule.side == Side.ADVOCATE]
+    if first is None and not any(due.worth > 0 for due in told):
+        if now > history.claim_expires_at:
+            return states.EXPIRED, "window", None
+        return states.WAITING_ORDER, "cancelled" if orders else "order", history.claim_expires_at
+    if held:
+        return states.TO_CHECK, history.holds[0], None
+    by_state: dict[str, list[Due]] = {}
+    for due in told or dues:
+        by_state.setdefault(due.state, []).append(due)
+    if by_state.get(Reward.State.GIVEN):
+        return states.REWARDED, "", None
+    waiting = by_state.get(Reward.State.WAITING, [])
+    until = [due.due_at for due in waiting if due.reason == "hold" and due.due_at is not None]
+    if until:
+        return states.WAITING_PERIOD, "hold", min(until)
+    if waiting:
+        unpaid = waiting[0].reason in ("payment", "delivery")
+        return (states.WAITING_PAYMENT if unpaid else states.WAITING_PERIOD), waiting[0].reason, None
+    if by_state.get(Reward.State.TAKEN_BACK):
+        return states.TAKEN_BACK, by_state[Reward.State.TAKEN_BACK][0].reason, None
+    if by_state.get(Reward.State.REFUSED):
+        return states.COMPLETE, by_state[Reward.State.REFUSED][0].reason, None
+    if first is None:
+        return states.WAITING_ORDER, "order", history.claim_expires_at
+    return _without_dues(terms, first)
+
+
+def _without_dues(terms: TermsData, first: PurchaseFacts) -> tuple[str, str, datetime | None]:
+    """A program whose rules ask for something that this order is not (yet)."""
+    if first.facts.cancelled:
+        return Referral.State.TAKEN_BACK, "cancelled", None
+    if anchor(terms, first.facts) is None:
+        return Referral.State.WAITING_PAYMENT, "payment" if first.facts.paid_at is None else "delivery", None
+    return Referral.State.COMPLETE, "", None
+
+
+def _next_check(
+    orders: list[PurchaseFacts],
+    history: History,
+    dues: list[Due],
+    state: str,
+    now: datetime,
+    check_every: timedelta,
+) -> datetime | None:
+    """When something can change without anybody telling us."""
+    moments = [due.due_at for due in dues if due.due_at is not None and due.due_at > now]
+    if state == Referral.State.WAITING_ORDER and history.claim_expires_at > now:
+        moments.append(history.claim_expires_at + timedelta(seconds=1))
+    if any(order.watch_until >= now for order in orders):
+        # A shop may write an order's status without a signal: the sweep reads it again.
+        moments.append(now + check_every)
+    return min(moments, default=None)

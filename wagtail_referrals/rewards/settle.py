@@ -1,0 +1,425 @@
+"""settle: lock, gather, judge, post the difference. Twice, or at once from two workers, changes nothing more.
+
+Locks, always with ``no_key=True`` and in this order: Referral, Budget, Advocate, Reward, Account (in the ledger), Lot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
+
+from wagtail_referrals import conf, signals
+from wagtail_referrals.kinds import Posting, Side, reward_kinds
+from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs import TermsData, budget, forget_open_terms, parse, rule_gets
+from wagtail_referrals.referrals import Facts, get_shop, timeline
+from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.rewards import discounts
+from wagtail_referrals.rewards.judge import Due, Given, History, PurchaseFacts, RewardKey, Verdict, judge
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
+from wagtail_referrals.rewards.promise import release_hold
+from wagtail_referrals.trust import evaluate
+from wagtail_referrals.trust.decisions import REVIEWER
+from wagtail_referrals.trust.models import Decision
+
+logger = logging.getLogger("wagtail_referrals")
+
+PENDING = (
+    Referral.State.WAITING_ORDER,
+    Referral.State.WAITING_PAYMENT,
+    Referral.State.WAITING_PERIOD,
+    Referral.State.TO_CHECK,
+)
+RETRY = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class ReadBeforehand:
+    """Facts that a sweep read for many referrals at once; good only while ``revision`` is still the referral's."""
+
+    revision: int
+    facts: Mapping[str, Facts]
+
+
+def settle(
+    referral_id: int,
+    *,
+    now: datetime | None = None,
+    beforehand: ReadBeforehand | None = None,
+    skip_locked: bool = False,
+) -> Verdict | None:
+    """Bring a referral and its rewards to what the facts of now say.
+
+    ``None`` when there is no such referral, or with ``skip_locked`` when another worker is at it.
+    """
+    moment = now or timezone.now()
+    with transaction.atomic():
+        referral = (
+            Referral.objects.select_for_update(no_key=True, of=("self",), skip_locked=skip_locked)
+            .select_related("terms", "claim", "advocate__user", "friend")
+            .filter(pk=referral_id)
+            .first()
+        )
+        if referral is None:
+            return None
+        terms = parse(referral.terms)
+        purchases = list(referral.purchases.all())
+        facts = _read_facts(referral, purchases, beforehand)
+        decisions = evaluate(referral, terms, purchases, shop=get_shop(), now=moment)
+        budget.lock(terms.program_key, set(budget.limits(terms)) | set(referral.claim.held))
+        advocate = Advocate.objects.select_for_update(no_key=True, of=("self",)).select_related("user").get(
+            pk=referral.advocate_id
+        )
+        referral.advocate = advocate
+        rewards = {
+            (str(reward.rule_key), reward.side, reward.occasion): reward
+            for reward in Reward.objects.select_for_update(no_key=True, of=("self",))
+            .filter(referral=referral)
+            .order_by("pk")
+        }
+        history = _history(referral, terms, decisions, rewards)
+        verdict = judge(
+            terms,
+            [_purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases],
+            history,
+            moment,
+            check_every=timedelta(hours=conf.get("CHECK_HOURS")),
+        )
+        failed = _apply_rewards(referral, verdict, rewards, moment)
+        _apply_discounts(referral, terms, verdict, purchases, facts, moment)
+        _apply_referral(referral, terms, verdict, rewards, failed, moment)
+    return verdict
+
+
+def _read_facts(
+    referral: Referral, purchases: list[Purchase], beforehand: ReadBeforehand | None
+) -> dict[str, Facts]:
+    """Present facts by order number; those of an order that the shop no longer knows stay as last seen."""
+    references = [purchase.reference for purchase in purchases]
+    if beforehand is not None and beforehand.revision == referral.revision:
+        read = {reference: beforehand.facts[reference] for reference in references if reference in beforehand.facts}
+    else:
+        read = dict(get_shop().facts(references)) if references else {}
+    for purchase in purchases:
+        if purchase.reference in read:
+            observed = read[purchase.reference].to_json()
+            if observed != purchase.observed:
+                purchase.observed = observed
+                purchase.save(update_fields=["observed"])
+        else:
+            read[purchase.reference] = _facts_from_json(purchase.observed)
+    return read
+
+
+def _facts_from_json(observed: dict[str, Any]) -> Facts:
+    def moment(name: str) -> datetime | None:
+        return datetime.fromisoformat(observed[name]) if observed.get(name) else None
+
+    return Facts(
+        paid_at=moment("paid_at"),
+        shipped_at=moment("shipped_at"),
+        cancelled=bool(observed.get("cancelled")),
+        refunded=Decimal(observed.get("refunded", "0")),
+    )
+
+
+def _purchase_facts(purchase: Purchase, facts: Facts) -> PurchaseFacts:
+    return PurchaseFacts(
+        id=purchase.pk,
+        reference=purchase.reference,
+        placed_at=purchase.placed_at,
+        currency=purchase.currency,
+        eligible=purchase.eligible,
+        watch_until=purchase.watch_until,
+        facts=facts,
+        lines=purchase.lines,
+    )
+
+
+def _history(
+    referral: Referral, terms: TermsData, decisions: list[Decision], rewards: Mapping[RewardKey, Reward]
+) -> History:
+    reviews = [decision for decision in decisions if decision.check_key == REVIEWER]
+    said = [decision for decision in decisions if decision.check_key != REVIEWER]
+    advocate = referral.advocate
+    deleted = set()
+    if advocate.user_id is None and not advocate.email_hash:
+        deleted.add(str(Side.ADVOCATE))
+    if referral.friend_id is None and not referral.friend_email_hash:
+        deleted.add(str(Side.FRIEND))
+    slots = (
+        Reward.objects.filter(advocate=advocate, slot__isnull=False)
+        .values_list("rule_key", "slot_period")
+        .annotate(Max("slot"))
+        if terms.cap_count is not None
+        else ()
+    )
+    last = (
+        Referral.objects.filter(advocate=advocate, program_key=referral.program_key).aggregate(Max("ordinal"))[
+            "ordinal__max"
+        ]
+        if referral.ordinal is None
+        else referral.ordinal
+    )
+    return History(
+        claim_expires_at=referral.claim.expires_at,
+        created_at=referral.created_at,
+        registered_at=referral.registered_at,
+        friend_known=referral.friend_id is not None,
+        advocate_known=advocate.user_id is not None,
+        people_deleted=frozenset(deleted),
+        refusals=tuple(said_no.reason for said_no in said if said_no.outcome == Decision.Outcome.REFUSE),
+        holds=tuple(unsure.reason for unsure in said if unsure.outcome == Decision.Outcome.HOLD),
+        review=reviews[-1].outcome if reviews else "",
+        rewards={
+            key: Given(slot=reward.slot, slot_period=reward.slot_period, posted=reward.posted)
+            for key, reward in rewards.items()
+        },
+        slots_taken={(str(rule_key), period): slot for rule_key, period, slot in slots},
+        ordinal=referral.ordinal,
+        next_ordinal=(last or 0) + 1,
+        default_currency=conf.currencies()[0],
+    )
+
+
+def _apply_rewards(
+    referral: Referral, verdict: Verdict, rewards: dict[RewardKey, Reward], now: datetime
+) -> bool:
+    """Post the differences; whether one failed. In the order of the customers, so that accounts are locked in one order."""
+    terms = parse(referral.terms)
+    failed = False
+    steps: list[tuple[Reward, Due | None]] = []
+    dues = {due.key: due for due in verdict.dues}
+    for key, due in dues.items():
+        rewards[key] = rewards.get(key) or _new_reward(referral, due, now)
+        steps.append((rewards[key], due))
+    # What has no occasion any more: another order counts as the first now, or the rule's order never happened.
+    steps += [(reward, None) for key, reward in rewards.items() if key not in dues]
+    for reward, due in sorted(steps, key=lambda step: (str(step[0].user_id or ""), step[0].pk)):
+        beneficiary = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
+        if reward.posted == 0:
+            reward.user = beneficiary
+        failed |= not _post(reward, due, terms, now)
+    return failed
+
+
+def _new_reward(referral: Referral, due: Due, now: datetime) -> Reward:
+    return Reward.objects.create(
+        referral=referral,
+        terms_id=referral.terms_id,
+        rule_key=due.rule.key,
+        side=due.rule.side,
+        occasion=due.occasion,
+        tier=due.tier,
+        advocate_id=referral.advocate_id,
+        purchase_id=due.purchase_id,
+        kind=due.rule.kind,
+        user=referral.advocate.user if due.rule.side == Side.ADVOCATE else referral.friend,
+        currency=due.currency,
+        created_at=now,
+    )
+
+
+def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> bool:
+    """Hand over the difference between what the reward should be and what was posted; ``False`` when that failed."""
+    target = due.worth if due is not None and due.state == Reward.State.GIVEN else Decimal(0)
+    state = due.state if due is not None else Reward.State.TAKEN_BACK if reward.posted else Reward.State.REFUSED
+    reason = due.reason if due is not None else _reason_without_occasion(reward)
+    before = (reward.state, reward.reason)
+    delta = target - reward.posted
+    reward.amount = due.worth if due is not None else Decimal(0)
+    if due is not None:
+        reward.due_at, reward.slot, reward.slot_period = due.due_at, due.slot, due.slot_period
+    rule = terms.rule(str(reward.rule_key))
+    if delta and rule is not None:
+        reward.revision += 1
+        try:
+            with transaction.atomic():
+                _hand_over(reward, rule, delta, reason, now)
+        except Exception:
+            logger.exception("Posting reward %s failed.", reward.pk)
+            reward.revision -= 1
+            reward.state, reward.reason = Reward.State.FAILED, "failed"
+            reward.save()
+            _record(reward, "reward_failed", rule, delta, now, f"reward_failed:{reward.pk}:{reward.revision}")
+            return False
+        reward.posted = target
+        if delta > 0 and reward.given_at is None:
+            reward.given_at = now
+    if target and reason in ("partly_refunded", "below_minimum"):
+        state = Reward.State.REDUCED
+    elif not target and reward.given_at is not None and state != Reward.State.TO_CHECK:
+        state = Reward.State.TAKEN_BACK
+    reward.state, reward.reason = state, reason
+    reward.save()
+    if delta and rule is not None:
+        kind = "reward_given" if delta > 0 else "reward_reduced" if target else "reward_taken_back"
+        _record(reward, kind, rule, delta, now, f"reward:{reward.pk}:{reward.revision}")
+        _tell(reward, delta)
+    elif state == Reward.State.REFUSED and before != (state, reason):
+        _record(reward, "reward_refused", rule, delta, now, f"reward_refused:{reward.pk}:{reason}")
+    return True
+
+
+def _reason_without_occasion(reward: Reward) -> str:
+    if reward.purchase is not None and reward.purchase.observed.get("cancelled"):
+        return "cancelled"
+    return "not_first"
+
+
+def _hand_over(reward: Reward, rule: Any, delta: Decimal, reason: str, now: datetime) -> None:
+    kind = reward_kinds.get(reward.kind)
+    if kind.is_discount:
+        if delta > 0:
+            discounts.give_discount(reward, rule, now=now)
+        else:
+            discounts.take_discount_back(reward, reason or "revoked", now=now)
+        return
+    kind.post(
+        Posting(
+            user=reward.user,
+            currency=reward.currency,
+            amount=delta,
+            key=f"reward:{reward.pk}:{reward.revision}",
+            source=f"reward:{reward.pk}",
+            rule=rule,
+            now=now,
+            expires_at=now + timedelta(days=rule.expires_days) if rule.expires_days else None,
+        )
+    )
+
+
+def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime, key: str) -> None:
+    data = {"side": reward.side, "reason": reward.reason, "reward": reward.pk}
+    if rule is not None and not reward_kinds.get(reward.kind).is_discount and reward_kinds.get(reward.kind).value_fields:
+        data |= {"amount": str(abs(delta)), "currency": reward.currency}
+    elif rule is not None:
+        data["gift"] = rule_gets(rule, reward.currency)
+    timeline.record(kind, referral=reward.referral, data=data, key=key, now=now)
+
+
+def _tell(reward: Reward, delta: Decimal) -> None:
+    """Readers write their rows within our transaction, so that none is lost; what they break is theirs alone."""
+    with transaction.atomic():
+        signals.reward_changed.send_robust(sender=Reward, reward=reward, delta=delta)
+
+
+def _apply_discounts(
+    referral: Referral,
+    terms: TermsData,
+    verdict: Verdict,
+    purchases: list[Purchase],
+    facts: Mapping[str, Facts],
+    now: datetime,
+) -> None:
+    """The friend's discount: again after an order that never happened, gone with the window."""
+    for purchase in purchases:
+        fact = facts[purchase.reference]
+        if fact.cancelled and fact.shipped_at is None and verdict.state == Referral.State.WAITING_ORDER:
+            discounts.offer_again(referral.claim, terms, reference=purchase.reference, now=now)
+    if verdict.state == Referral.State.EXPIRED:
+        grants = referral.claim.discounts.filter(expires_at__lt=now).select_related("claim", "reward")
+        discounts.withdraw(grants, "lapsed", now=now)
+
+
+def _spent(referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward]) -> dict[str, Decimal]:
+    """What the referral counts for in the program's budget now."""
+    limited = budget.limits(terms)
+    if not limited:
+        return {}
+    spent: dict[str, Decimal] = {}
+    for reward in rewards.values():
+        kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
+        if reward.posted and kind is not None and kind.value_fields and not kind.is_discount:
+            spent[reward.currency] = spent.get(reward.currency, Decimal(0)) + reward.posted
+    used = list(referral.claim.discounts.filter(state=DiscountGrant.State.USED))
+    for grant in used:
+        spent[grant.used_currency] = spent.get(grant.used_currency, Decimal(0)) + (grant.used_amount or 0)
+    if used or any(reward.posted for reward in rewards.values()):
+        spent[budget.FRIENDS] = Decimal(1)
+    return {currency: amount for currency, amount in spent.items() if currency in limited}
+
+
+def _apply_referral(
+    referral: Referral,
+    terms: TermsData,
+    verdict: Verdict,
+    rewards: Mapping[RewardKey, Reward],
+    failed: bool,
+    now: datetime,
+) -> None:
+    spent = _spent(referral, terms, rewards)
+    before = {code: Decimal(amount) for code, amount in referral.spent.items()}
+    change = {
+        code: spent.get(code, Decimal(0)) - before.get(code, Decimal(0))
+        for code in set(spent) | set(before)
+        if spent.get(code) != before.get(code)
+    }
+    if change:
+        budget.spend(terms.program_key, change)
+        forget_open_terms()
+    if verdict.state not in PENDING:
+        release_hold(referral.claim)
+    next_check = verdict.next_check_at
+    if failed:
+        next_check = min(now + RETRY, next_check or now + RETRY)
+    changed = (referral.state, referral.reason) != (verdict.state, verdict.reason)
+    referral.state, referral.reason = verdict.state, verdict.reason
+    referral.qualified_at, referral.hold_until = verdict.qualified_at, verdict.hold_until
+    referral.ordinal, referral.next_check_at = verdict.ordinal, next_check
+    referral.spent = {code: str(amount) for code, amount in spent.items()}
+    referral.revision += 1
+    referral.save(
+        update_fields=[
+            "state",
+            "reason",
+            "qualified_at",
+            "hold_until",
+            "ordinal",
+            "next_check_at",
+            "spent",
+            "revision",
+        ]
+    )
+    if changed:
+        until = verdict.hold_until.isoformat() if verdict.hold_until else None
+        timeline.record(
+            "state_until" if until else "state" if verdict.reason else "state_plain",
+            referral=referral,
+            data={"state": verdict.state, "reason": verdict.reason, "until": until},
+            now=now,
+        )
+    transaction.on_commit(
+        lambda: signals.referral_settled.send_robust(sender=Referral, referral=referral, verdict=verdict), robust=True
+    )
+
+
+def check_soon(reference: str, *, now: datetime | None = None) -> None:
+    """Something about this order may have changed: settle after the commit; the sweep does it should that fail.
+
+    One query for an order that is none of ours. Never raises.
+    """
+    moment = now or timezone.now()
+    referral_id = Purchase.objects.filter(reference=reference).values_list("referral_id", flat=True).first()
+    if referral_id is None:
+        return
+    Referral.objects.filter(pk=referral_id).update(next_check_at=moment, revision=F("revision") + 1)
+    transaction.on_commit(lambda: settle_if_due(referral_id), robust=True)
+
+
+def settle_if_due(referral_id: int) -> None:
+    """Settle unless that has been done since it became due. What fails is logged, and left to the sweep."""
+    try:
+        due = Referral.objects.filter(pk=referral_id, next_check_at__lte=timezone.now()).exists()
+        if due:
+            settle(referral_id)
+    except Exception:
+        logger.exception("Settling referral %s failed; the sweep will try again.", referral_id)
