@@ -23,6 +23,7 @@ from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("wagtail_referrals", "oscar_integration", "example_site")
+LANGUAGES = ("fr",)
 KEYWORDS: dict[str, tuple | None] = {
     "_": None,
     "gettext": None,
@@ -75,6 +76,18 @@ def collect(package: Path, domain: str) -> Catalog:
 def catalogs(package: Path) -> list[Path]:
     """Return the .po files of a package."""
     return sorted(package.glob("locale/*/LC_MESSAGES/*.po"))
+
+
+def begin(package: Path) -> None:
+    """Make the .po files that a package lacks for the texts it has."""
+    for language in LANGUAGES:
+        for domain in ("django", "djangojs"):
+            po = package / "locale" / language / "LC_MESSAGES" / f"{domain}.po"
+            if po.exists() or not len(collect(package, domain)):
+                continue
+            po.parent.mkdir(parents=True, exist_ok=True)
+            with po.open("wb") as handle:
+                write_po(handle, Catalog(locale=language, project=package.name, charset="utf-8", fuzzy=False))
 
 
 def _read(po: Path) -> Catalog:
@@ -149,6 +162,8 @@ def main() -> int:
     options = parser.parse_args()
     found = []
     for package in options.packages:
+        if options.action == "update":
+            begin(ROOT / package)
         for po in catalogs(ROOT / package):
             if options.action == "update":
                 update(po)

@@ -70,3 +70,13 @@ def test_update_collects_from_code_and_templates(tmp_path, monkeypatch):
         (None, ("%(n)s friend", "%(n)s friends")),
     }
     assert catalog["Yes"].string == "Oui"
+
+
+def test_a_package_without_catalog_gets_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(messages, "ROOT", tmp_path)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "words.py").write_text("_('Yes')\n", encoding="utf-8")
+    messages.begin(tmp_path / "shop")
+    (po,) = messages.catalogs(tmp_path / "shop")
+    messages.update(po)
+    assert [line.partition(": ")[2] for line in messages.problems(po)] == ["not translated: 'Yes'"]
