@@ -1,0 +1,100 @@
+"""Sending what is planned, through Django's e-mail API. At most once: a message that was being handed over is not repeated."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db.models import F
+from django.template.loader import render_to_string
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone, translation
+from wagtail.models import Site
+
+from wagtail_referrals.messages.models import Message
+from wagtail_referrals.referrals import reason_words, timeline
+from wagtail_referrals.referrals.timeline import money_words
+
+logger = logging.getLogger("wagtail_referrals")
+
+ATTEMPTS = 8
+BATCH = 200
+
+
+def deliver_pending(*, now: datetime | None = None) -> int:
+    """Send the messages that are due; how many were handed over. Any number of workers at once."""
+    moment = now or timezone.now()
+    sent = 0
+    due = Message.objects.filter(state=Message.State.PENDING, next_attempt_at__lte=moment).order_by("next_attempt_at", "pk")
+    for pk in list(due.values_list("pk", flat=True)[:BATCH]):
+        # Whoever changes the state has the message; a worker that dies now leaves it "being sent", never sent twice.
+        if Message.objects.filter(pk=pk, state=Message.State.PENDING).update(state=Message.State.SENDING):
+            sent += _deliver(Message.objects.select_related("user", "referral__claim").get(pk=pk), moment)
+    return sent
+
+
+def _deliver(message: Message, now: datetime) -> bool:
+    address = getattr(message.user, "email", "") if message.user is not None else ""
+    if not address:
+        Message.objects.filter(pk=message.pk).update(state=Message.State.FAILED)
+        return False
+    try:
+        compose(message, address).send()
+    except Exception as error:
+        # No address in the log: the class of the error says enough.
+        logger.warning("Message %s was not handed over (%s).", message.pk, type(error).__name__)
+        attempts = message.attempts + 1
+        Message.objects.filter(pk=message.pk).update(
+            state=Message.State.FAILED if attempts >= ATTEMPTS else Message.State.PENDING,
+            attempts=F("attempts") + 1,
+            next_attempt_at=now + timedelta(minutes=2**attempts),
+        )
+        return False
+    Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, sent_at=now, attempts=F("attempts") + 1)
+    if message.referral is not None:
+        timeline.record(
+            "message",
+            referral=message.referral,
+            data={"side": message.data.get("side"), "message": message.kind},
+            key=f"message:{message.pk}",
+            now=now,
+        )
+    return True
+
+
+def compose(message: Message, address: str) -> EmailMultiAlternatives:
+    """The mail in the person's language: plain text and HTML."""
+    with translation.override(message.language or settings.LANGUAGE_CODE):
+        context = _context(message)
+        folder = f"wagtail_referrals/mail/{message.kind}"
+        mail = EmailMultiAlternatives(
+            subject=" ".join(render_to_string(f"{folder}_subject.txt", context).split()),
+            body=render_to_string(f"{folder}.txt", context),
+            to=[address],
+        )
+        mail.attach_alternative(render_to_string(f"{folder}.html", context), "text/html")
+    return mail
+
+
+def _context(message: Message) -> dict[str, Any]:
+    site = Site.objects.filter(is_default_site=True).first()
+    root = site.root_url if site is not None else ""
+    try:
+        link = root + reverse("referrals:account")
+    except NoReverseMatch:
+        link = root
+    name = getattr(message.user, "first_name", "") if message.user is not None else ""
+    return {
+        "name": name,
+        "amount": money_words(message.data),
+        "reason": reason_words(message.data.get("reason", "")),
+        "code": message.data.get("code", ""),
+        "side": message.data.get("side"),
+        "site_name": (site.site_name if site is not None else "") or root,
+        "root_url": root,
+        "account_url": link,
+        "language": translation.get_language(),
+    }

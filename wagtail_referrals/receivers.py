@@ -1,0 +1,53 @@
+"""What the package itself listens to. None of it may break the page or the job that sent the signal."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save, pre_delete
+from wagtail.signals import published, unpublished
+
+from wagtail_referrals import messages
+from wagtail_referrals.people import forget_person
+from wagtail_referrals.programs import forget_open_terms, publish_terms
+from wagtail_referrals.programs.models import Program
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.tracking.models import Claim
+
+logger = logging.getLogger("wagtail_referrals")
+
+
+def program_published(sender: type[Program], instance: Program, **kwargs: Any) -> None:
+    """Pin the terms. The sweep does it again should that fail."""
+    try:
+        with transaction.atomic():
+            publish_terms(instance)
+    except Exception:
+        logger.exception("Writing the terms of program %s failed; the sweep will try again.", instance.pk)
+    _forget_programs()
+
+
+def _forget_programs(**kwargs: Any) -> None:
+    # Once now, for the rest of this request, and once when others can read what changed.
+    forget_open_terms()
+    transaction.on_commit(forget_open_terms, robust=True)
+
+
+def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
+    forget_person(instance)
+    claims = Claim.objects.filter(user=instance)
+    claims.update(email_hash="")
+    Referral.objects.filter(friend=instance).update(friend_email_hash="")
+
+
+def connect() -> None:
+    published.connect(program_published, sender=Program, dispatch_uid="wagtail_referrals.published")
+    unpublished.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.unpublished")
+    post_save.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.saved")
+    post_delete.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.deleted")
+    pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
+    messages.connect()
