@@ -1,0 +1,241 @@
+"""One account opened for one operation: the locks, and the only place that changes an amount.
+
+Every change goes through ``Books.move``, which writes the entry and the sums together: they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.db import connections, models, router
+from django.db.models import F, QuerySet
+
+from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
+from wagtail_referrals.credit.money import quantize
+
+ZERO = Decimal("0.00")
+Row = TypeVar("Row", bound=models.Model)
+
+
+def locked(rows: QuerySet[Row], *, skip_locked: bool = False) -> QuerySet[Row]:
+    """``rows`` locked for change, without keeping others from writing rows that refer to them.
+
+    A plain FOR UPDATE would wait for every transaction that inserted an entry of the account, and the other way
+    round.
+    """
+    features = connections[router.db_for_write(rows.model)].features
+    return rows.select_for_update(
+        no_key=features.has_select_for_no_key_update,
+        of=("self",) if features.has_select_for_update_of else (),
+        skip_locked=skip_locked and features.has_select_for_update_skip_locked,
+    )
+
+
+def user_id_of(user: Any) -> int | str | None:
+    """The primary key of a user; ``None`` for nobody, for an anonymous visitor and for a deleted user."""
+    return getattr(user, "pk", None)
+
+
+def find_account(user_id: Any, currency: str) -> Account | None:
+    """The account, locked; ``None`` if there is none."""
+    if user_id is None:
+        return None
+    return locked(Account.objects.filter(user_id=user_id, currency=currency)).first()
+
+
+def open_account(user_id: Any, currency: str) -> Account:
+    """The account, made if there is none, locked. Also when two transactions make it at once."""
+    account = find_account(user_id, currency)
+    if account is None:
+        # ON CONFLICT DO NOTHING: waits for whoever is making it, and leaves the transaction usable.
+        Account.objects.bulk_create([Account(user_id=user_id, currency=currency)], ignore_conflicts=True)
+        account = locked(Account.objects.filter(user_id=user_id, currency=currency)).get()
+    return account
+
+
+def account_of_order(order_number: str) -> Account | None:
+    """The account that set credit aside for this order, locked; the last one if there were several."""
+    numbered = Reservation.objects.filter(order_number=order_number)
+    accounts = list(
+        locked(Account.objects.filter(pk__in=numbered.order_by().values("account_id")).order_by("pk"))
+    )
+    if len(accounts) < 2:
+        return accounts[0] if accounts else None
+    last = numbered.order_by("-pk").values_list("account_id", flat=True)[0]
+    return next(account for account in accounts if account.pk == last)
+
+
+def last_reservation(order_number: str) -> Reservation | None:
+    """The last attempt to pay this order with credit. Only this one can be active or captured."""
+    return Reservation.objects.filter(order_number=order_number).order_by("-pk").first()
+
+
+def posted(key: str) -> Entry | None:
+    """The first entry with this key. Ask under the account's lock."""
+    return Entry.objects.filter(key=key, part=0).first()
+
+
+def positive(amount: Decimal, currency: str) -> Decimal:
+    """``amount`` rounded. Raises ``ValueError`` unless something is left."""
+    rounded = quantize(amount, currency)
+    if rounded <= 0:
+        raise ValueError(f"An amount of credit must be positive, not {amount} {currency}.")
+    return rounded
+
+
+class Books:
+    """A locked account, those of its lots that matter, and the entries that one operation is about to write.
+
+    Nothing reaches the database before ``write``. Whoever holds the account's lock is alone with its lots, so the
+    order among lots is a matter of spending, not of deadlocks.
+    """
+
+    def __init__(self, account: Account, now: datetime) -> None:
+        self.account = account
+        self.now = now
+        self._lots: dict[int, Lot] = {}
+        self._new_lots: list[Lot] = []
+        self._changed: dict[int, Lot] = {}
+        self._entries: list[Entry] = []
+        self._parts: dict[str, int] = {}
+        self._all_open = False
+
+    def read(self, lots: QuerySet[Lot]) -> list[Lot]:
+        """Lock and return lots of this account."""
+        return [self.keep(lot) for lot in locked(lots)]
+
+    def keep(self, lot: Lot) -> Lot:
+        """The lot as this operation knows it: one that was read before has been changed since."""
+        return self._lots.setdefault(lot.pk, lot)
+
+    def open_lots(self) -> list[Lot]:
+        """What is not used up, soonest to expire first."""
+        if not self._all_open:
+            mine = Lot.objects.filter(account_id=self.account.pk, remaining__gt=0)
+            self.read(mine.order_by(F("expires_at").asc(nulls_last=True), "pk"))
+            self._all_open = True
+        lots = [*self._lots.values(), *self._new_lots]
+        return sorted(
+            (lot for lot in lots if lot.remaining > 0),
+            key=lambda lot: (lot.expires_at is None, lot.expires_at or self.now, lot.pk or float("inf")),
+        )
+
+    def spendable_lots(self) -> list[Lot]:
+        """Open lots that are not past their time, whether the sweep has been there or not."""
+        return [lot for lot in self.open_lots() if not self.lapsed(lot)]
+
+    def lapsed(self, lot: Lot) -> bool:
+        return lot.expires_at is not None and lot.expires_at <= self.now
+
+    def available(self) -> Decimal:
+        """What can be spent now."""
+        return sum((free(lot) for lot in self.spendable_lots()), ZERO)
+
+    def add_lot(self, *, source: str, amount: Decimal, expires_at: datetime | None) -> Lot:
+        """A lot for new credit, still empty: a ``move`` fills it."""
+        lot = Lot(
+            account=self.account,
+            source=source,
+            amount=amount,
+            remaining=ZERO,
+            reserved=ZERO,
+            expires_at=expires_at,
+            created_at=self.now,
+        )
+        self._new_lots.append(lot)
+        return lot
+
+    def move(
+        self,
+        kind: Entry.Kind,
+        key: str,
+        *,
+        lot: Lot | None = None,
+        amount: Decimal = ZERO,
+        reserved: Decimal = ZERO,
+        shortfall: Decimal = ZERO,
+        reservation: Reservation | None = None,
+    ) -> Entry:
+        """Change a lot and the account, and write down why."""
+        if lot is not None:
+            lot.remaining += amount
+            lot.reserved += reserved
+            if lot.pk is not None:
+                self._changed[lot.pk] = lot
+        self.account.balance += amount
+        self.account.reserved += reserved
+        self.account.shortfall += shortfall
+        part = self._parts.get(key, 0)
+        self._parts[key] = part + 1
+        entry = Entry(
+            account=self.account,
+            lot=lot,
+            reservation=reservation,
+            kind=kind,
+            amount=amount,
+            reserved_delta=reserved,
+            shortfall_delta=shortfall,
+            key=key,
+            part=part,
+            created_at=self.now,
+        )
+        self._entries.append(entry)
+        return entry
+
+    def take(self, kind: Entry.Kind, key: str, lots: Iterable[Lot], wanted: Decimal, **more: Any) -> Decimal:
+        """Take free credit out of ``lots``, in their order, up to ``wanted``; what was not there."""
+        for lot, amount in share(wanted, lots):
+            self.move(kind, key, lot=lot, amount=-amount, **more)
+            wanted -= amount
+        return wanted
+
+    def recover(self, key: str) -> None:
+        """Pay the shortfall from what can be spent; the entries have the key ``<key>:recovery``."""
+        if self.account.shortfall <= 0:
+            return
+        for lot, amount in share(self.account.shortfall, self.spendable_lots()):
+            self.move(Entry.Kind.RECOVERY, f"{key}:recovery", lot=lot, amount=-amount, shortfall=-amount)
+
+    def expire(self, lot: Lot) -> bool:
+        """Take what is free in a lot that is past its time; whether there was something."""
+        amount = free(lot)
+        if amount <= 0:
+            return False
+        # A lot can expire several times: what was set aside is freed later, and refunds come back.
+        before = Entry.objects.filter(lot_id=lot.pk, kind=Entry.Kind.EXPIRE).count()
+        self.move(Entry.Kind.EXPIRE, f"expire:{lot.pk}:{before + 1}", lot=lot, amount=-amount)
+        return True
+
+    def write(self) -> None:
+        """Bring everything to the database, once: three statements, however many lots, and one for each new lot."""
+        for lot in self._new_lots:
+            lot.save(force_insert=True)
+        Entry.objects.bulk_create(self._entries)
+        changed = list(self._changed.values())
+        if len(changed) == 1:
+            Lot.objects.filter(pk=changed[0].pk).update(
+                remaining=changed[0].remaining, reserved=changed[0].reserved, expires_at=changed[0].expires_at
+            )
+        elif changed:
+            Lot.objects.bulk_update(changed, ["remaining", "reserved", "expires_at"])
+        # By value, not by F(): SQLite would add as floats. The lock makes it safe.
+        Account.objects.filter(pk=self.account.pk).update(
+            balance=self.account.balance, reserved=self.account.reserved, shortfall=self.account.shortfall
+        )
+
+
+def free(lot: Lot) -> Decimal:
+    """What of a lot is not set aside."""
+    return lot.remaining - lot.reserved
+
+
+def share(wanted: Decimal, lots: Iterable[Lot]) -> Iterator[tuple[Lot, Decimal]]:
+    """``wanted`` spread over what is free in ``lots``, in their order; less if there is less."""
+    for lot in lots:
+        amount = min(wanted, free(lot))
+        if amount > 0:
+            wanted -= amount
+            yield lot, amount

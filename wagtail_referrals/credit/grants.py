@@ -1,0 +1,126 @@
+"""Giving credit, taking it back, and corrections by staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from wagtail_referrals.credit.books import (
+    Books,
+    locked,
+    open_account,
+    positive,
+    posted,
+    user_id_of,
+)
+from wagtail_referrals.credit.errors import InsufficientCredit
+from wagtail_referrals.credit.models import Account, Entry, Lot
+
+
+@transaction.atomic
+def grant(
+    *,
+    user: Any,
+    currency: str,
+    amount: Decimal,
+    key: str,
+    source: str = "",
+    expires_at: datetime | None = None,
+    now: datetime | None = None,
+) -> Entry:
+    """Give credit in a lot of its own, and pay a shortfall with it.
+
+    ``amount`` is in ``currency``; ``source`` says what it is for ("reward:12"), so that it can be taken back from
+    this lot. ``expires_at`` ``None``: never. Locks the account, and its lots if there is a shortfall. Returns the
+    entry. Raises ``ValueError`` if the amount is not positive, or for a deleted user who never had a lot with this
+    source.
+    """
+    amount = positive(amount, currency)
+    account = _account(user, currency, source)
+    first = posted(key)
+    if first is not None:
+        return first
+    books = Books(account, now or timezone.now())
+    lot = books.add_lot(source=source, amount=amount, expires_at=expires_at)
+    entry = books.move(Entry.Kind.GRANT, key, lot=lot, amount=amount)
+    books.recover(key)
+    books.write()
+    return entry
+
+
+@transaction.atomic
+def claw_back(
+    *,
+    user: Any,
+    currency: str,
+    amount: Decimal,
+    key: str,
+    source: str = "",
+    now: datetime | None = None,
+) -> Entry:
+    """Take credit back: from the lots with this source, then from those that expire soonest; the rest is a shortfall.
+
+    What is set aside for an order is left alone. ``user`` may be ``None`` when the customer was deleted: the account
+    is then the one that has a lot with this source. Locks the account and its lots. Returns the first entry; there is
+    one even if everything became a shortfall. Raises ``ValueError`` as ``grant`` does.
+    """
+    amount = positive(amount, currency)
+    account = _account(user, currency, source)
+    first = posted(key)
+    if first is not None:
+        return first
+    books = Books(account, now or timezone.now())
+    own = [lot for lot in books.open_lots() if source and lot.source == source]
+    others = [lot for lot in books.spendable_lots() if lot not in own]
+    missing = books.take(Entry.Kind.CLAWBACK, key, [*own, *others], amount)
+    if missing > 0:
+        books.move(Entry.Kind.CLAWBACK, key, shortfall=missing)
+    books.write()
+    return _first(key)
+
+
+@transaction.atomic
+def adjust(*, user: Any, currency: str, amount: Decimal, key: str, now: datetime | None = None) -> Entry:
+    """Correct a balance by ``amount`` (in ``currency``, negative to take). Who and why belong in the caller's log.
+
+    Credit that is added never expires and pays a shortfall first. Locks the account and its lots. Returns the first
+    entry. Raises ``InsufficientCredit`` when more is to be taken than is available, ``ValueError`` for an amount of
+    zero.
+    """
+    size = positive(abs(amount), currency)
+    account = _account(user, currency, "")
+    first = posted(key)
+    if first is not None:
+        return first
+    books = Books(account, now or timezone.now())
+    if amount > 0:
+        lot = books.add_lot(source="", amount=size, expires_at=None)
+        books.move(Entry.Kind.ADJUST, key, lot=lot, amount=size)
+        books.recover(key)
+    else:
+        available = books.available()
+        if available < size:
+            raise InsufficientCredit(available, currency)
+        books.take(Entry.Kind.ADJUST, key, books.spendable_lots(), size)
+    books.write()
+    return _first(key)
+
+
+def _account(user: Any, currency: str, source: str) -> Account:
+    """The customer's account, locked, made if need be; that of a deleted customer is found by its source."""
+    user_id = user_id_of(user)
+    if user_id is not None:
+        return open_account(user_id, currency)
+    lots = Lot.objects.filter(source=source, account__currency=currency) if source else Lot.objects.none()
+    account_id = lots.order_by("-pk").values_list("account_id", flat=True).first()
+    if account_id is None:
+        raise ValueError("There is no account without a user for this source.")
+    return locked(Account.objects.filter(pk=account_id)).get()
+
+
+def _first(key: str) -> Entry:
+    return Entry.objects.get(key=key, part=0)

@@ -1,0 +1,233 @@
+"""Setting credit aside for the payment of an order, spending it, freeing it.
+
+A reservation is one attempt to pay an order: Oscar reuses the order number when the customer tries again. Only the
+last attempt of an order can be active or captured.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from wagtail_referrals.credit.books import (
+    ZERO,
+    Books,
+    account_of_order,
+    find_account,
+    last_reservation,
+    locked,
+    positive,
+    share,
+    user_id_of,
+)
+from wagtail_referrals.credit.errors import InsufficientCredit
+from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
+
+State = Reservation.State
+
+
+class _HeldElsewhere(Exception):
+    """Another account has set credit aside for this order: both must be locked, in their order."""
+
+    def __init__(self, account_id: int) -> None:
+        self.account_id = account_id
+
+
+def reserve(
+    *,
+    user: Any,
+    currency: str,
+    amount: Decimal,
+    order_number: str,
+    expires_at: datetime,
+    now: datetime | None = None,
+) -> Reservation:
+    """Set credit aside for an order, from what expires soonest.
+
+    The order number is the idempotency key. The same amount again: the active reservation, which now lives until the
+    later of the two times. Another amount: the active one is released and a new attempt takes its place. Credit that
+    another account had set aside for the order is released. Once captured, the captured one is returned whatever the
+    amount.
+
+    Locks the account and its lots. Raises ``InsufficientCredit``, which leaves everything as it was, and
+    ``ValueError`` for an amount that is not positive.
+    """
+    amount = positive(amount, currency)
+    moment = now or timezone.now()
+    try:
+        with transaction.atomic():
+            account = find_account(user_id_of(user), currency)
+            if account is None:
+                raise InsufficientCredit(ZERO, currency)
+            return _reserve(account, amount, order_number, expires_at, moment)
+    except _HeldElsewhere as held:
+        other_id = held.account_id
+    with transaction.atomic():
+        # The savepoint gave the first lock back: take both anew.
+        pks = [account.pk, other_id]
+        by_pk = {row.pk: row for row in locked(Account.objects.filter(pk__in=pks).order_by("pk"))}
+        held_there = last_reservation(order_number)
+        if held_there is not None and held_there.account_id == other_id and held_there.state == State.ACTIVE:
+            books = Books(by_pk[other_id], moment)
+            _free(books, held_there, State.RELEASED)
+            books.write()
+        return _reserve(by_pk[account.pk], amount, order_number, expires_at, moment)
+
+
+def _reserve(
+    account: Account, amount: Decimal, order_number: str, expires_at: datetime, moment: datetime
+) -> Reservation:
+    last = last_reservation(order_number)
+    books = Books(account, moment)
+    attempt = 1
+    if last is not None:
+        if last.state == State.CAPTURED:
+            return last
+        if last.state == State.ACTIVE:
+            if last.account_id != account.pk:
+                raise _HeldElsewhere(last.account_id)
+            if last.amount == amount:
+                return _prolong(last, expires_at)
+            _free(books, last, State.RELEASED)
+        attempt = int(last.key.rpartition(":")[2]) + 1
+    available = books.available()
+    if available < amount:
+        raise InsufficientCredit(available, account.currency)
+    reservation = Reservation(
+        account=account,
+        order_number=order_number,
+        key=f"{order_number}:{attempt}",
+        amount=amount,
+        created_at=moment,
+        expires_at=expires_at,
+    )
+    for lot, part in share(amount, books.spendable_lots()):
+        books.move(
+            Entry.Kind.RESERVE, f"reserve:{reservation.key}", lot=lot, reserved=part, reservation=reservation
+        )
+    reservation.save(force_insert=True)
+    books.write()
+    return reservation
+
+
+@transaction.atomic
+def capture(*, order_number: str, now: datetime | None = None) -> Reservation | None:
+    """Spend what was set aside for an order that has been placed.
+
+    The order number is the idempotency key: captured before, that reservation is returned. Where the reservation
+    expired or was released although the order was placed, what is available is spent after all, and the rest becomes
+    a shortfall: never raises ``InsufficientCredit``. ``None`` if no credit was ever set aside, or if the customer
+    chose to pay without it (``withdraw``). Locks the account and the lots.
+    """
+    account = account_of_order(order_number)
+    reservation = last_reservation(order_number) if account is not None else None
+    if account is None or reservation is None or reservation.state == State.WITHDRAWN:
+        return None
+    if reservation.state == State.CAPTURED:
+        return reservation
+    books = Books(account, now or timezone.now())
+    key = f"capture:{reservation.key}"
+    if reservation.state == State.ACTIVE:
+        for lot, amount in _held(books, reservation):
+            books.move(
+                Entry.Kind.CAPTURE, key, lot=lot, amount=-amount, reserved=-amount, reservation=reservation
+            )
+    else:
+        missing = books.take(
+            Entry.Kind.CAPTURE, key, books.spendable_lots(), reservation.amount, reservation=reservation
+        )
+        if missing > 0:
+            books.move(Entry.Kind.CAPTURE, key, shortfall=missing, reservation=reservation)
+    books.write()
+    return _set_state(reservation, State.CAPTURED)
+
+
+@transaction.atomic
+def release(*, order_number: str, now: datetime | None = None) -> Reservation | None:
+    """Free what was set aside for an order whose payment failed, and pay a shortfall with it.
+
+    Returns the order's last reservation, ``None`` if there is none; one that is not active stays as it is. Locks the
+    account and the lots.
+    """
+    return _end(order_number, State.RELEASED, now)
+
+
+@transaction.atomic
+def withdraw(*, order_number: str, now: datetime | None = None) -> Reservation | None:
+    """The customer pays this order without credit: as ``release``, and a later ``capture`` finds nothing to spend.
+
+    Also for a reservation that expired or was released before. One that is captured stays as it is. A new ``reserve``
+    starts over.
+    """
+    reservation = _end(order_number, State.WITHDRAWN, now)
+    if reservation is not None and reservation.state in (State.RELEASED, State.EXPIRED):
+        _set_state(reservation, State.WITHDRAWN)
+    return reservation
+
+
+def active_reservation(order_number: str) -> Reservation | None:
+    """What is set aside for this order now, with its account."""
+    return (
+        Reservation.objects.filter(order_number=order_number, state=State.ACTIVE)
+        .select_related("account")
+        .first()
+    )
+
+
+def end_overdue(account: Account, now: datetime) -> int:
+    """Let the account's reservations that are past their time expire; how many. The account is locked by the caller."""
+    overdue = Reservation.objects.filter(account_id=account.pk, state=State.ACTIVE, expires_at__lte=now)
+    books = Books(account, now)
+    count = 0
+    for reservation in overdue.order_by("pk"):
+        _free(books, reservation, State.EXPIRED)
+        count += 1
+    if count:
+        books.write()
+    return count
+
+
+def _end(order_number: str, state: Reservation.State, now: datetime | None) -> Reservation | None:
+    account = account_of_order(order_number)
+    reservation = last_reservation(order_number) if account is not None else None
+    if account is not None and reservation is not None and reservation.state == State.ACTIVE:
+        books = Books(account, now or timezone.now())
+        _free(books, reservation, state)
+        books.write()
+    return reservation
+
+
+def _free(books: Books, reservation: Reservation, state: Reservation.State) -> None:
+    """Free what is set aside and pay a shortfall with it; the caller writes the books."""
+    key = f"release:{reservation.key}"
+    for lot, amount in _held(books, reservation):
+        books.move(Entry.Kind.RELEASE, key, lot=lot, reserved=-amount, reservation=reservation)
+    books.recover(key)
+    _set_state(reservation, state)
+
+
+def _held(books: Books, reservation: Reservation) -> list[tuple[Lot, Decimal]]:
+    """The lots of an active reservation with what is set aside in each, as its entries say."""
+    lots = Lot.objects.filter(entries__reservation_id=reservation.pk, entries__kind=Entry.Kind.RESERVE)
+    rows = lots.annotate(held=F("entries__reserved_delta")).order_by(
+        F("expires_at").asc(nulls_last=True), "pk"
+    )
+    return [(books.keep(row), row.held) for row in locked(rows)]
+
+
+def _prolong(reservation: Reservation, expires_at: datetime) -> Reservation:
+    if expires_at > reservation.expires_at:
+        reservation.expires_at = expires_at
+        Reservation.objects.filter(pk=reservation.pk).update(expires_at=expires_at)
+    return reservation
+
+
+def _set_state(reservation: Reservation, state: Reservation.State) -> Reservation:
+    reservation.state = state
+    Reservation.objects.filter(pk=reservation.pk).update(state=state)
+    return reservation
