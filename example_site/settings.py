@@ -217,7 +217,7 @@ OSCAR_DEFAULT_CURRENCY = "EUR"
 OSCAR_ALLOW_ANON_CHECKOUT = True
 OSCAR_HIDDEN_FEATURES = ["reviews", "wishlists"]
 OSCAR_MISSING_IMAGE_URL = "image_not_found.jpg"
-OSCAR_PRODUCTS_PER_PAGE = 24
+OSCAR_PRODUCTS_PER_PAGE = 32
 OSCAR_REQUIRED_ADDRESS_FIELDS = ("first_name", "last_name", "line1", "line4", "postcode", "country")
 # Prices are entered and shown with tax, so "10 % off" is 10 % of what the customer sees.
 OSCAR_OFFERS_INCL_TAX = True

@@ -34,7 +34,7 @@ def seed_countries() -> None:
                 "printable_name": name,
                 "name": name,
                 "is_shipping_country": True,
-                "display_order": 0 if code == "FR" else 1,
+                "display_order": 1 if code == "FR" else 0,
             },
         )
 

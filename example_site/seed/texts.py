@@ -62,7 +62,7 @@ HOME: dict[str, Any] = {
             _cards(
                 "Three ways to begin",
                 _card("Come and try", "<p>One class, any level. Mats and blocks are waiting for you.</p>", "room", "Book a single class", "passes"),
-                _card("Practise at your pace", "<p>Five or ten classes, valid for months. No subscription.</p>", "garden", "See the passes", "passes"),
+                _card("Practice at your pace", "<p>Five or ten classes, valid for months. No subscription.</p>", "garden", "See the passes", "passes"),
                 _card("Go deeper", "<p>Workshops on Saturdays, and a weekend by the sea.</p>", "sea", "See the workshops", "workshops"),
             ),
             _image_text(
@@ -126,17 +126,17 @@ PAGES: list[dict[str, Any]] = [
             "introduction": "Une ancienne voilerie, deux salles au parquet de chêne et une cour avec un figuier.",
             "body": [
                 _text(
-                    "<p>Maëlle a ouvert le Studio Souffle en 2016 avec neuf tapis et une bouilloire. Aujourd'hui, huit "
+                    "<p>Maëlle a ouvert le Studio Souffle en 2016 avec neuf tapis et une bouilloire. Aujourd’hui, huit "
                     "professeurs partagent deux salles dans le quartier des Olivettes, à dix minutes à pied de la gare.</p>"
-                    "<h2>Notre façon d'enseigner</h2><p>Lentement, et avec des supports. Une posture est juste quand on y "
-                    "respire. Nous proposons une variante à chacun, et personne n'est montré en exemple.</p><h2>Ce à quoi "
-                    "nous tenons</h2><ul><li>De petits groupes : douze dans la grande salle, huit dans la petite.</li><li>"
-                    "Un chauffage au bois, de l'électricité verte, l'eau du robinet.</li><li>Un tarif solidaire pour les "
-                    "étudiants et les personnes en recherche d'emploi : demandez à l'accueil.</li></ul>"
+                    "<h2>Notre façon d’enseigner</h2><p>Lentement, et avec des supports. Une posture est juste quand on y "
+                    "respire. Nous proposons une variante à chacun, et personne n’est montré en exemple.</p><h2>Ce à quoi "
+                    "nous tenons</h2><ul><li>De petits groupes : douze dans la grande salle, huit dans la petite.</li><li>"
+                    "Un chauffage au bois, de l’électricité verte, l’eau du robinet.</li><li>Un tarif solidaire pour les "
+                    "étudiants et les personnes en recherche d’emploi : demandez à l’accueil.</li></ul>"
                 ),
                 _image_text(
                     "garden", "La cour",
-                    "<p>Le thé est servi après chaque cours du soir. Restez autant que vous voulez : la porte ferme à neuf "
+                    "<p>Le thé est servi après chaque cours du soir. Restez autant que vous voulez : la porte ferme à neuf "
                     "heures et demie.</p>",
                     right=True,
                 ),
@@ -173,7 +173,7 @@ PAGES: list[dict[str, Any]] = [
         "fr": {
             "title": "Horaires",
             "slug": "horaires",
-            "introduction": "Trente heures de cours par semaine. Venez dix minutes en avance : la porte ferme quand le cours commence.",
+            "introduction": "Trente heures de cours par semaine. Venez dix minutes en avance : la porte ferme quand le cours commence.",
             "body": [
                 _timetable(
                     "Cette saison",
@@ -192,7 +192,7 @@ PAGES: list[dict[str, Any]] = [
                     ("Samedi", "10 h – 11 h 30", "Cours long", "Maëlle", "Tous niveaux"),
                     ("Samedi", "11 h 45 – 12 h 30", "Parents et enfants", "Soizic", "Dès 5 ans"),
                 ),
-                _text("<p>Le studio est fermé les jours fériés et les deux premières semaines d'août.</p>"),
+                _text("<p>Le studio est fermé les jours fériés et les deux premières semaines d’août.</p>"),
             ],
         },
     },
@@ -213,16 +213,16 @@ PAGES: list[dict[str, Any]] = [
             ],
         },
         "fr": {
-            "title": "L'équipe",
+            "title": "L’équipe",
             "slug": "equipe",
-            "introduction": "Quatre des huit personnes qui se souviendront de quelle épaule il s'agissait.",
+            "introduction": "Quatre des huit personnes qui se souviendront de quelle épaule il s’agissait.",
             "body": [
                 _cards(
                     "",
                     _card("Maëlle", "<p>Fondatrice. Hatha et respiration. Formée à Rishikesh et, dit-elle, surtout par ses élèves.</p>", "maelle"),
                     _card("Idris", "<p>Yin, méditation et bols chantants. Ancien ingénieur du son, il écoute toujours pour vivre.</p>", "idris"),
                     _card("Soizic", "<p>Yoga doux et prénatal. Kinésithérapeute deux jours par semaine.</p>", "soizic"),
-                    _card("Lin", "<p>Vinyasa. A dansé dix ans et compte jusqu'à huit en dormant.</p>", "lin"),
+                    _card("Lin", "<p>Vinyasa. A dansé dix ans et compte jusqu’à huit en dormant.</p>", "lin"),
                 ),
             ],
         },
@@ -256,16 +256,16 @@ PAGES: list[dict[str, Any]] = [
             "body": [
                 _questions(
                     "Bon à savoir",
-                    ("Que faut-il apporter ?", "Une tenue dans laquelle vous bougez bien. Nous prêtons tapis, briques, sangles et couvertures, et nous les lavons."),
-                    ("Je n'ai jamais fait de yoga. Quel cours choisir ?", "Le yoga doux du mardi matin, ou tout cours « tous niveaux ». Dites-le au professeur : il est là pour ça."),
-                    ("Comment réserver ?", "Achetez un cours ou une carte à la boutique, puis écrivez à hello@studio-souffle.example.com ou passez à l'accueil."),
-                    ("Puis-je annuler un cours ?", "Jusqu'à deux heures avant, sans le perdre."),
-                    ("Où êtes-vous ?", "12 rue des Olivettes, à Nantes. Tram 1, arrêt Manufacture, puis cinq minutes à pied."),
-                    ("Puis-je retourner un article ?", "Sous 30 jours, non utilisé. Apportez-le à l'accueil ou renvoyez-le : nous remboursons dans la semaine."),
+                    ("Que faut-il apporter ?", "Une tenue dans laquelle vous bougez bien. Nous prêtons tapis, briques, sangles et couvertures, et nous les lavons."),
+                    ("Je n’ai jamais fait de yoga. Quel cours choisir ?", "Le yoga doux du mardi matin, ou tout cours « tous niveaux ». Dites-le au professeur : il est là pour ça."),
+                    ("Comment réserver ?", "Achetez un cours ou une carte à la boutique, puis écrivez à hello@studio-souffle.example.com ou passez à l’accueil."),
+                    ("Puis-je annuler un cours ?", "Jusqu’à deux heures avant, sans le perdre."),
+                    ("Où êtes-vous ?", "12 rue des Olivettes, à Nantes. Tram 1, arrêt Manufacture, puis cinq minutes à pied."),
+                    ("Puis-je retourner un article ?", "Sous 30 jours, non utilisé. Apportez-le à l’accueil ou renvoyez-le : nous remboursons dans la semaine."),
                 ),
                 _image_text(
                     "dawn", "Votre premier cours",
-                    "<p>Un cours à l'unité est valable trois mois, à n'importe quelle heure de la grille.</p>", "Réserver un cours", "passes",
+                    "<p>Un cours à l’unité est valable trois mois, à n’importe quelle heure de la grille.</p>", "Réserver un cours", "passes",
                 ),
             ],
         },

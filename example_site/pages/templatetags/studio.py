@@ -5,7 +5,7 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.urls import translate_url
-from django.utils.translation import get_language, get_language_info
+from django.utils.translation import get_language
 from oscar.core.loading import get_model
 from wagtail.models import Locale, Page, Site
 
@@ -49,12 +49,12 @@ def language_links(context: dict[str, Any]) -> list[dict[str, Any]]:
             for each in page.get_translations(inclusive=True).live().select_related("locale")
         }
     links = []
-    for code, _name in settings.LANGUAGES:
+    for code, name in settings.LANGUAGES:
         address = addresses.get(code) or (translate_url(request.get_full_path(), code) if request else "/")
         links.append(
             {
                 "code": code,
-                "name": get_language_info(code)["name_local"],
+                "name": name,
                 "url": address,
                 "active": code == get_language(),
             }
