@@ -16,6 +16,12 @@ User = get_user_model()
 
 PASSWORD = "souffle"
 EDITORS = "Studio editors"
+MANAGERS = "Shop managers"
+# The parts of Oscar that its dashboard guards by permissions of these apps; customers are users.
+SHOP_APPS = (
+    "address", "analytics", "basket", "catalogue", "communication", "customer", "flatpages", "offer", "order", "partner",
+    "payment", "shipping", "voucher",
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ FRIENDS = [
 
 def seed_people() -> list[Person]:
     """Create everybody who is not there yet, with address book and permissions; return them all."""
-    group = _editors()
+    editors, managers = _editors(), _managers()
     for person in [*STAFF, *ADVOCATES, *FRIENDS]:
         # The user name is the e-mail address too, because Wagtail's sign-in page asks for the user name.
         user, created = User.objects.get_or_create(
@@ -62,8 +68,9 @@ def seed_people() -> list[Person]:
             user.is_superuser = user.is_staff = True
         elif person.email.startswith("manager@"):
             user.is_staff = True
+            user.groups.add(managers)
         elif person.email.startswith("editor@"):
-            user.groups.add(group)
+            user.groups.add(editors)
         user.save()
         if person.street:
             _address(user, person)
@@ -105,4 +112,14 @@ def _editors() -> Group:
             )
     labels = [config.label for config in apps.get_app_configs() if config.name in settings.REFERRAL_APPS]
     group.permissions.add(*Permission.objects.filter(content_type__app_label__in=labels))
+    return group
+
+
+def _managers() -> Group:
+    """Managers run the whole shop in Oscar's dashboard and do not edit the site."""
+    group, _created = Group.objects.get_or_create(name=MANAGERS)
+    group.permissions.add(
+        *Permission.objects.filter(content_type__app_label__in=SHOP_APPS).exclude(codename="dashboard_access"),
+        *Permission.objects.filter(content_type__app_label="auth", codename__in=("view_user", "change_user")),
+    )
     return group

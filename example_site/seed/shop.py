@@ -84,21 +84,27 @@ def _article(article: Article, position: int, product_class: Any, category: Any,
         },
     )
     if created:
-        # Listings show the newest first: keep the order in which the catalogue was written.
-        Product.objects.filter(pk=product.pk).update(date_created=timezone.now() - timedelta(minutes=position))
+        _place(product, timedelta(minutes=position))
     ProductCategory.objects.get_or_create(product=product, category=category)
-    for size in article.sizes:
-        child, _created = Product.objects.update_or_create(
+    for index, size in enumerate(article.sizes):
+        child, created = Product.objects.update_or_create(
             upc=f"{article.sku}-{size}",
             defaults={"title": "", "structure": Product.CHILD, "parent": product, "slug": f"{product.slug}-{size.lower()}"},
         )
         if getattr(child.attr, "size", None) != size:
             child.attr.size = size
             child.attr.save()
+        if created:
+            _place(child, timedelta(minutes=position, seconds=index))
         _stock(article, child, f"{article.sku}-{size}", partner)
     if not article.sizes:
         _stock(article, product, article.sku, partner)
     _picture(article, product)
+
+
+def _place(product: Any, age: timedelta) -> None:
+    """Listings show the newest first: keep the order in which the catalogue was written."""
+    Product.objects.filter(pk=product.pk).update(date_created=timezone.now() - age)
 
 
 def _stock(article: Article, product: Any, sku: str, partner: Any) -> None:
