@@ -8,10 +8,11 @@ from wagtail_referrals.kinds.reward import (
     RewardKind,
     amount_words,
     percent_words,
+    reward_kind_choices,
     reward_kinds,
 )
 from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
-from wagtail_referrals.kinds.trigger import PurchaseOccasion, Trigger, triggers
+from wagtail_referrals.kinds.trigger import PurchaseOccasion, Trigger, trigger_choices, triggers
 
 __all__ = [
     "DiscountIssuer",
@@ -26,6 +27,8 @@ __all__ = [
     "Trigger",
     "amount_words",
     "percent_words",
+    "reward_kind_choices",
     "reward_kinds",
+    "trigger_choices",
     "triggers",
 ]

@@ -52,5 +52,5 @@ class Registry(Generic[T]):
         return iter(self._items.values())
 
     def choices(self) -> list[tuple[str, object]]:
-        """For a form field; pass the method itself, so that later registrations count."""
+        """(key, label) of all, in the order of registration."""
         return [(item.key, item.label) for item in self]

@@ -92,6 +92,11 @@ class RewardKind(Protocol):
 reward_kinds: Registry[RewardKind] = Registry("reward kind")
 
 
+def reward_kind_choices() -> list[tuple[str, object]]:
+    """For model fields: migrations name this function, so that a registered kind needs no migration."""
+    return reward_kinds.choices()
+
+
 def amount_words(amounts: dict[str, Decimal], currency: str) -> str:
     """The amount in ``currency``, or all of them ("15 € / 18 $") where that one is missing."""
     if currency in amounts:

@@ -46,6 +46,11 @@ class Trigger(Protocol):
 triggers: Registry[Trigger] = Registry("trigger")
 
 
+def trigger_choices() -> list[tuple[str, object]]:
+    """For model fields: migrations name this function, so that a registered trigger needs no migration."""
+    return triggers.choices()
+
+
 class _Always:
     def matches(self, rule: Rule, purchase: PurchaseOccasion) -> bool:
         return True

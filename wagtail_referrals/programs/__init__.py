@@ -1,11 +1,19 @@
 """Programs that editors write, and the terms that are promised from them."""
 
+from wagtail_referrals.programs.names import program_names
 from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
 from wagtail_referrals.programs.presets import Preset, presets
 from wagtail_referrals.programs.problems import program_hints, program_problems, rule_problems
 from wagtail_referrals.programs.states import ProgramState, program_states
 from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
-from wagtail_referrals.programs.words import advocate_gets, friend_gets, join_words, minimum_words, rule_gets, sentence
+from wagtail_referrals.programs.words import (
+    advocate_gets,
+    friend_gets,
+    join_words,
+    minimum_words,
+    rule_gets,
+    sentence,
+)
 
 __all__ = [
     "OpenTerms",
@@ -24,6 +32,7 @@ __all__ = [
     "pick_terms",
     "presets",
     "program_hints",
+    "program_names",
     "program_problems",
     "program_states",
     "publish_terms",

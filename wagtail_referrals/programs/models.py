@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext_lazy as _, override
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
 from wagtail.models import (
@@ -23,7 +24,7 @@ from wagtail.models import (
     WorkflowMixin,
 )
 
-from wagtail_referrals.kinds import RefundPolicy, Side, reward_kinds, triggers
+from wagtail_referrals.kinds import RefundPolicy, Side, reward_kind_choices, trigger_choices
 from wagtail_referrals.programs.amounts import AMOUNTS_HELP, AmountsField
 
 __all__ = ["Budget", "Program", "ProgramRule", "ProgramText", "Terms"]
@@ -145,13 +146,21 @@ class Program(  # type: ignore[django-manager-missing]
     def serve_preview(self, request: HttpRequest, mode_name: str) -> TemplateResponse:
         """The landing page as a friend would see it, from this row as it stands, in the language ``mode_name``."""
         from wagtail_referrals.programs.terms import draft_data
+        from wagtail_referrals.programs.words import friend_gets
 
         language = mode_name if mode_name in dict(self.preview_modes) else self.default_preview_mode
+        terms = draft_data(self)
         with override(language):
             response = TemplateResponse(
                 request,
                 "wagtail_referrals/admin/program_preview.html",
-                {"program": self, "terms": draft_data(self), "language": language},
+                {
+                    "program": self,
+                    "terms": terms,
+                    "text": terms.text(language),
+                    "gift": friend_gets(terms),
+                    "language": language,
+                },
             )
             # Rendered here: afterwards the language is the editor's again.
             return response.render()  # type: ignore[return-value]
@@ -198,11 +207,11 @@ class ProgramRule(Orderable):
     # Rewards point to (terms, rule key): stays the same through all versions of the program.
     key = models.UUIDField(default=uuid.uuid4, editable=False)
     side = models.CharField(_("who"), max_length=10, choices=Side.choices)
-    trigger = models.CharField(_("when"), max_length=40, choices=triggers.choices)  # type: ignore[arg-type]
+    trigger = models.CharField(_("when"), max_length=40, choices=trigger_choices)  # type: ignore[arg-type]
     occurrence = models.PositiveSmallIntegerField(
         _("number of friends"), null=True, blank=True, help_text=_("For the n-th friend who orders: n.")
     )
-    kind = models.CharField(_("gets"), max_length=40, choices=reward_kinds.choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("gets"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
     amounts = AmountsField(_("amount"), help_text=AMOUNTS_HELP)
     percent = percent_field(_("percentage"), null=True, blank=True)
     minimum_spend = AmountsField(_("minimum order"), help_text=_("What the order must come to, without delivery."))

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.functional import lazy
-from django.utils.translation import gettext, gettext_lazy as _, override
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import conf, credit
 from wagtail_referrals.kinds import Registry, Side
@@ -40,9 +41,7 @@ def local_amount(amount: Decimal, currency: str) -> Decimal:
 
 def everywhere(amount: Decimal) -> dict[str, str]:
     """The amount in each of the shop's currencies."""
-    return {
-        code: str(credit.quantize(local_amount(amount, code), code)) for code in conf.currencies()
-    }
+    return {code: str(credit.quantize(local_amount(amount, code), code)) for code in conf.currencies()}
 
 
 def amount_label(amount: Decimal) -> str:
@@ -75,13 +74,19 @@ def _discount(percent: Decimal) -> ProgramRule:
 
 DISCOUNT_WORDS: Final = {
     "headline": _("A present for your first order"),
-    "introduction": _("Somebody who knows us well thought of you. Have a look around: your discount is in the basket already."),
-    "share_message": _("I like this shop and thought of you. With my link you pay less for your first order:"),
+    "introduction": _(
+        "Somebody who knows us well thought of you. Have a look around: your discount is in the basket already."
+    ),
+    "share_message": _(
+        "I like this shop and thought of you. With my link you pay less for your first order:"
+    ),
     "small_print": _("For the first order of new customers. Cannot be paid out in cash."),
 }
 CREDIT_WORDS: Final = {
     "headline": _("A present for both of us"),
-    "introduction": _("Somebody who knows us well thought of you. Open an account, and your credit waits for you there."),
+    "introduction": _(
+        "Somebody who knows us well thought of you. Open an account, and your credit waits for you there."
+    ),
     "share_message": _("I like this shop and thought of you. With my link we both get credit:"),
     "small_print": _("For new customers. Credit is used at checkout and cannot be paid out in cash."),
 }
@@ -143,7 +148,9 @@ def _filled(template: Any, **parts: Any) -> Any:
 for _preset in (
     Preset(
         "give_percent_get_credit",
-        _filled(_("Give %(gift)s, get %(reward)s"), gift=_percent_lazy(TEN), reward=_amount_label_lazy(FIFTEEN)),
+        _filled(
+            _("Give %(gift)s, get %(reward)s"), gift=_percent_lazy(TEN), reward=_amount_label_lazy(FIFTEEN)
+        ),
         _("The classic one: the friend pays less for the first order, your customer gets credit for it."),
         "tag",
         _give_percent_get_credit,
@@ -151,14 +158,18 @@ for _preset in (
     Preset(
         "credit_for_both",
         _("Give and get referral credit"),
-        _("Both get the same: the friend on opening an account, your customer after the friend's first order."),
+        _(
+            "Both get the same: the friend on opening an account, your customer after the friend's first order."
+        ),
         "group",
         _credit_for_both,
     ),
     Preset(
         "percentage_back",
         _filled(
-            _("%(gift)s off, %(reward)s back as credit"), gift=_percent_lazy(FIFTEEN), reward=_percent_lazy(TEN)
+            _("%(gift)s off, %(reward)s back as credit"),
+            gift=_percent_lazy(FIFTEEN),
+            reward=_percent_lazy(TEN),
         ),
         _("What your customer gets grows with the friend's order, and shrinks with a refund."),
         "rotate",

@@ -81,7 +81,8 @@ def _kind_problems(row: RuleRow, side: str, found: dict[str, str]) -> None:
         found["percent"] = gettext("Give a percentage above zero.")
     if needs_order(row.kind) and row.trigger in triggers and not has_order(row.trigger):
         found.setdefault(
-            "trigger", gettext("A percentage of the order needs an order. Choose a moment at which there is one.")
+            "trigger",
+            gettext("A percentage of the order needs an order. Choose a moment at which there is one."),
         )
 
 
@@ -119,7 +120,11 @@ def program_hints(program: Any, rules: list[Any]) -> list[str]:
         hints.append(gettext("Nobody gets anything yet: no reward is complete."))
     else:
         if not any(row.side == Side.FRIEND for row in sound):
-            hints.append(gettext("The friend gets nothing: few people pass on a link that brings the other one nothing."))
+            hints.append(
+                gettext(
+                    "The friend gets nothing: few people pass on a link that brings the other one nothing."
+                )
+            )
         if not any(row.side == Side.ADVOCATE for row in sound):
             hints.append(gettext("Your customer gets nothing for referring a friend."))
     for row in sound:

@@ -41,6 +41,17 @@ def active_discounts(claim: Claim) -> list[DiscountGrant]:
     return list(claim.discounts.filter(state=DiscountGrant.State.ISSUED))
 
 
+def claim_with_discount(user: Any) -> Claim | None:
+    """The claim from which this customer has a discount to use."""
+    grant = (
+        DiscountGrant.objects.filter(user=user, state=DiscountGrant.State.ISSUED, claim__isnull=False)
+        .select_related("claim__terms", "claim__advocate")
+        .order_by("-created_at")
+        .first()
+    )
+    return grant.claim if grant is not None else None
+
+
 def discount_by_code(code: str) -> DiscountGrant | None:
     """The grant behind one of the shop's voucher codes."""
     if not code:

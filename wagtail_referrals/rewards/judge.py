@@ -253,14 +253,14 @@ def _for_order(rule: Rule, terms: TermsData, order: PurchaseFacts) -> Due:
     if full is None:
         return replace(base, state=Reward.State.REFUSED, reason="no_amount")
     minimum = rule.minimum_spend.get(order.currency, NOTHING)
-    if order.eligible < minimum:
+    if order.eligible < minimum or order.eligible <= 0:
         return replace(base, state=Reward.State.REFUSED, reason="minimum")
     began = anchor(terms, order.facts)
     due_at = began + timedelta(days=terms.hold_days) if began else None
     base = replace(base, due_at=due_at, qualified_at=began)
     if order.facts.cancelled:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="cancelled")
-    if order.net <= 0 < order.eligible:
+    if order.net <= 0:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="refunded")
     if order.net < minimum:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="below_minimum")

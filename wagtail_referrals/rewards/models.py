@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_referrals.kinds import Side, reward_kinds
+from wagtail_referrals.kinds import Side, reward_kind_choices
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals.models import Purchase, Referral
@@ -47,7 +47,7 @@ class Reward(models.Model):
         Advocate, on_delete=models.PROTECT, related_name="rewards", verbose_name=_("referrer")
     )
     purchase = models.ForeignKey(Purchase, null=True, on_delete=models.PROTECT, related_name="rewards")
-    kind = models.CharField(_("reward"), max_length=40, choices=reward_kinds.choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("reward"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
     # Who gets it; empty until a guest registers, and once the customer has been deleted.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
@@ -112,7 +112,7 @@ class DiscountGrant(models.Model):
     rule_key = models.UUIDField()
     # 0, and 1 when an order was cancelled before it shipped: given again, once.
     issue = models.PositiveSmallIntegerField(default=0)
-    kind = models.CharField(_("discount"), max_length=40, choices=reward_kinds.choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("discount"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
     # Bound to the claim until the person is known, then to the account or to the hash of the guest's e-mail.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")

@@ -40,7 +40,7 @@ def order_placed(
     if claim is None and basket_reference:
         claim = tracking.claim_of_basket(basket_reference)
     if claim is None and known is not None:
-        claim = tracking.open_claim_of(known)
+        claim = tracking.open_claim_of(known, now=moment)
     purchase = record_purchase(snapshot, claim=claim, user=known, email=email, now=moment)
     if purchase is not None:
         signals.purchase_recorded.send_robust(sender=Purchase, purchase=purchase)

@@ -49,7 +49,7 @@ def commit(
         visit = tracking.visit_from_token(token)
         source = Claim.Source.ATTACHED
     tied = tracking.claim_of_basket(basket_reference) if basket_reference else None
-    if tied is not None and not tracking.claim_is_open(tied, moment):
+    if tied is not None and not _promises(tied, moment):
         tied = None
 
     claim: Claim | None
@@ -58,7 +58,7 @@ def commit(
     elif code is not None:
         claim = _from_code(code, tied, known, language=language, site_id=site_id, now=moment)
     else:
-        claim = tied or (tracking.open_claim_of(known) if known is not None else None)
+        claim = tied or (_claim_of(known, moment) if known is not None else None)
     if claim is None:
         claim = tied
     if claim is None:
@@ -70,12 +70,23 @@ def commit(
     return claim
 
 
+def _promises(claim: Claim, now: datetime) -> bool:
+    """Is there still something to promise? Also to a friend who has the discount again after a cancelled order."""
+    if tracking.claim_is_open(claim, now):
+        return True
+    return claim.state == Claim.State.USED and bool(discounts.active_discounts(claim))
+
+
+def _claim_of(user: Any, now: datetime) -> Claim | None:
+    return tracking.open_claim_of(user, now=now) or discounts.claim_with_discount(user)
+
+
 def _from_visit(
     visit: Visit, tied: Claim | None, user: Any, *, source: str, language: str, now: datetime
 ) -> Claim | None:
     existing = Claim.objects.filter(visit=visit).select_related("terms", "advocate").first()
     if existing is not None:
-        return existing if tracking.claim_is_open(existing, now) else None
+        return existing if _promises(existing, now) else None
     if visit.terms_id is None:
         return None
     terms: Terms = visit.terms  # type: ignore[assignment]
@@ -120,7 +131,7 @@ def _make(
     visit: Visit | None = None,
 ) -> Claim | None:
     data = parse(terms)
-    earlier = tied or (tracking.open_claim_of(user) if user is not None else None)
+    earlier = tied or (tracking.open_claim_of(user, now=now) if user is not None else None)
     if earlier is not None and data.touch == "first":
         return earlier
     refusal = _refusal(advocate, user, expires_at=since + timedelta(days=data.window_days), now=now)

@@ -1,0 +1,121 @@
+"""The port, implemented for the smallest shop; and its checkout, as such a shop would write it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import Q
+
+from tests.plainshop.models import Basket, Order, Voucher
+from wagtail_referrals import credit, rewards
+from wagtail_referrals.kinds import DiscountRequest
+from wagtail_referrals.referrals import Facts, PurchaseSnapshot
+
+CURRENCY = "EUR"
+
+
+class PlainShop:
+    def facts(self, references: Sequence[str]) -> Mapping[str, Facts]:
+        return {
+            order.number: Facts(
+                paid_at=order.paid_at,
+                shipped_at=order.shipped_at,
+                cancelled=order.cancelled,
+                refunded=min(order.refunded, order.goods - order.discount),
+            )
+            for order in Order.objects.filter(number__in=references)
+        }
+
+    def was_customer(self, *, user, email: str, excluding: str | None) -> bool:
+        same = Q(email__iexact=email or getattr(user, "email", "") or "-")
+        if user is not None:
+            same |= Q(user=user)
+        return Order.objects.filter(same, cancelled=False).exclude(number=excluding or "").exists()
+
+    def same_delivery_address(self, reference: str, user) -> bool:
+        address = Order.objects.get(number=reference).address
+        return bool(address) and Order.objects.filter(user=user, address=address).exists()
+
+    def start_url(self, request) -> str:
+        return "/"
+
+    def order_url(self, reference: str) -> str:
+        return ""
+
+    def issue_discount(self, request: DiscountRequest) -> str:
+        voucher, _ = Voucher.objects.get_or_create(
+            reference=request.reference,
+            defaults={"percent": request.percent, "amount": request.amounts.get(CURRENCY)},
+        )
+        return voucher.code
+
+    def void_discount(self, code: str) -> None:
+        Voucher.objects.filter(code=code).update(void=True)
+
+
+def discount_for(basket: Basket, goods: Decimal) -> dict[str, Decimal]:
+    """What the friend's discounts take off, by voucher code."""
+    found = {}
+    claim = rewards.commit(basket_reference=str(basket.pk), user=basket.user)
+    for grant in rewards.active_discounts(claim) if claim else []:
+        refusal = rewards.discount_refusal(grant, user_id=basket.user_id, basket_reference=str(basket.pk))
+        voucher = Voucher.objects.get(code=grant.code)
+        if refusal is None and not voucher.void:
+            off = voucher.amount if voucher.percent is None else goods * voucher.percent / 100
+            found[grant.code] = credit.quantize(min(off, goods), CURRENCY)
+    return found
+
+
+def place_order(
+    basket: Basket,
+    *,
+    number: str,
+    goods: Decimal,
+    email: str,
+    now: datetime,
+    address: str = "",
+    use_credit: Decimal = Decimal(0),
+) -> Order:
+    """Reserve credit, charge the rest, write the order, capture, attribute."""
+    discounts = discount_for(basket, goods)
+    total = goods - sum(discounts.values(), Decimal(0))
+    if use_credit:
+        credit.reserve(
+            user=basket.user,
+            currency=CURRENCY,
+            amount=use_credit,
+            order_number=number,
+            expires_at=now + timedelta(hours=1),
+            now=now,
+        )
+    with transaction.atomic():
+        order = Order.objects.create(
+            number=number,
+            user=basket.user,
+            email=email,
+            address=address,
+            goods=goods,
+            discount=goods - total,
+            paid_by_credit=use_credit,
+            paid_by_card=total - use_credit,
+            placed_at=now,
+        )
+        if use_credit:
+            credit.capture(order_number=number, now=now)
+        rewards.order_placed(
+            PurchaseSnapshot(
+                reference=number,
+                placed_at=now,
+                currency=CURRENCY,
+                eligible=total,
+                total=total,
+                was_customer=PlainShop().was_customer(user=basket.user, email=email, excluding=number),
+            ),
+            basket_reference=str(basket.pk),
+            user=basket.user,
+            email=email,
+            discounts=discounts,
+            now=now,
+        )
+    return order
