@@ -40,7 +40,7 @@ def grant(
     source.
     """
     amount = positive(amount, currency)
-    account = _account(user, currency, source)
+    account = _account(user, currency, source, key)
     first = posted(key)
     if first is not None:
         return first
@@ -69,7 +69,7 @@ def claw_back(
     one even if everything became a shortfall. Raises ``ValueError`` as ``grant`` does.
     """
     amount = positive(amount, currency)
-    account = _account(user, currency, source)
+    account = _account(user, currency, source, key)
     first = posted(key)
     if first is not None:
         return first
@@ -92,7 +92,7 @@ def adjust(*, user: Any, currency: str, amount: Decimal, key: str, now: datetime
     zero.
     """
     size = positive(abs(amount), currency)
-    account = _account(user, currency, "")
+    account = _account(user, currency, "", key)
     first = posted(key)
     if first is not None:
         return first
@@ -110,11 +110,14 @@ def adjust(*, user: Any, currency: str, amount: Decimal, key: str, now: datetime
     return _first(key)
 
 
-def _account(user: Any, currency: str, source: str) -> Account:
-    """The customer's account, locked, made if need be; that of a deleted customer is found by its source."""
+def _account(user: Any, currency: str, source: str, key: str) -> Account:
+    """The customer's account, locked, made if need be; of a deleted customer, that of the key or of the source."""
     user_id = user_id_of(user)
     if user_id is not None:
         return open_account(user_id, currency)
+    first = posted(key)
+    if first is not None:
+        return locked(Account.objects.filter(pk=first.account_id)).get()
     lots = Lot.objects.filter(source=source, account__currency=currency) if source else Lot.objects.none()
     account_id = lots.order_by("-pk").values_list("account_id", flat=True).first()
     if account_id is None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -59,28 +59,38 @@ def reserve(
     """
     amount = positive(amount, currency)
     moment = now or timezone.now()
-    try:
-        with transaction.atomic():
-            account = find_account(user_id_of(user), currency)
-            if account is None:
-                raise InsufficientCredit(ZERO, currency)
-            return _reserve(account, amount, order_number, expires_at, moment)
-    except _HeldElsewhere as held:
-        other_id = held.account_id
-    with transaction.atomic():
-        # The savepoint gave the first lock back: take both anew.
-        pks = [account.pk, other_id]
-        by_pk = {row.pk: row for row in locked(Account.objects.filter(pk__in=pks).order_by("pk"))}
-        held_there = last_reservation(order_number)
-        if held_there is not None and held_there.account_id == other_id and held_there.state == State.ACTIVE:
-            books = Books(by_pk[other_id], moment)
-            _free(books, held_there, State.RELEASED)
-            books.write()
-        return _reserve(by_pk[account.pk], amount, order_number, expires_at, moment)
+    user_id = user_id_of(user)
+    involved: set[int] = set()
+    while True:
+        # The savepoint gives the locks back: an account that turns out to be involved is locked in its order.
+        try:
+            with transaction.atomic():
+                others = (
+                    {row.pk: row for row in locked(Account.objects.filter(pk__in=involved).order_by("pk"))}
+                    if involved
+                    else {}
+                )
+                account = find_account(user_id, currency)
+                if account is None:
+                    raise InsufficientCredit(ZERO, currency)
+                return _reserve(account, others, amount, order_number, expires_at, moment)
+        except _HeldElsewhere as held:
+            involved |= {account.pk, held.account_id}
+        except IntegrityError:
+            # Another account has just set credit aside for this order.
+            last = last_reservation(order_number)
+            if account is None or last is None or last.account_id in {account.pk, *involved}:
+                raise
+            involved |= {account.pk, last.account_id}
 
 
 def _reserve(
-    account: Account, amount: Decimal, order_number: str, expires_at: datetime, moment: datetime
+    account: Account,
+    others: dict[int, Account],
+    amount: Decimal,
+    order_number: str,
+    expires_at: datetime,
+    moment: datetime,
 ) -> Reservation:
     last = last_reservation(order_number)
     books = Books(account, moment)
@@ -88,12 +98,16 @@ def _reserve(
     if last is not None:
         if last.state == State.CAPTURED:
             return last
-        if last.state == State.ACTIVE:
-            if last.account_id != account.pk:
-                raise _HeldElsewhere(last.account_id)
+        if last.state == State.ACTIVE and last.account_id == account.pk:
             if last.amount == amount:
                 return _prolong(last, expires_at)
             _free(books, last, State.RELEASED)
+        elif last.state == State.ACTIVE:
+            if last.account_id not in others:
+                raise _HeldElsewhere(last.account_id)
+            theirs = Books(others[last.account_id], moment)
+            _free(theirs, last, State.RELEASED)
+            theirs.write()
         attempt = int(last.key.rpartition(":")[2]) + 1
     available = books.available()
     if available < amount:
@@ -106,10 +120,9 @@ def _reserve(
         created_at=moment,
         expires_at=expires_at,
     )
+    key = f"reserve:{reservation.key}"
     for lot, part in share(amount, books.spendable_lots()):
-        books.move(
-            Entry.Kind.RESERVE, f"reserve:{reservation.key}", lot=lot, reserved=part, reservation=reservation
-        )
+        books.move(Entry.Kind.RESERVE, key, lot=lot, reserved=part, reservation=reservation)
     reservation.save(force_insert=True)
     books.write()
     return reservation
@@ -138,9 +151,9 @@ def capture(*, order_number: str, now: datetime | None = None) -> Reservation | 
                 Entry.Kind.CAPTURE, key, lot=lot, amount=-amount, reserved=-amount, reservation=reservation
             )
     else:
-        missing = books.take(
-            Entry.Kind.CAPTURE, key, books.spendable_lots(), reservation.amount, reservation=reservation
-        )
+        # Also from what has expired since and was not swept yet: it was good when it was set aside.
+        lots = books.open_lots()
+        missing = books.take(Entry.Kind.CAPTURE, key, lots, reservation.amount, reservation=reservation)
         if missing > 0:
             books.move(Entry.Kind.CAPTURE, key, shortfall=missing, reservation=reservation)
     books.write()

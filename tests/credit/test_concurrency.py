@@ -1,0 +1,222 @@
+"""Real threads on a real PostgreSQL: nothing is overspent, nobody waits for ever, every loser is told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from tests.credit.audit import assert_books_agree
+from wagtail_referrals import credit
+from wagtail_referrals.credit import Account, Entry, Lot, Reservation
+
+D = Decimal
+THREADS = 16
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql",
+        reason="SQLite has one writer at a time; row locks are proved with TEST_DATABASE=postgres.",
+    ),
+]
+
+
+def at_once(work: Callable[[int], Any], threads: int = THREADS) -> list[Any]:
+    """Call ``work(0)``, ``work(1)``... in threads that start together; their results, or what they raised."""
+    together = threading.Barrier(threads)
+
+    def run(number: int) -> Any:
+        try:
+            with connection.cursor() as cursor:
+                # A deadlock is found by then, and a lock that nobody gives back fails the test instead of hanging it.
+                cursor.execute("SET deadlock_timeout = '100ms'; SET lock_timeout = '30s'")
+            together.wait(timeout=30)
+            return work(number)
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
+
+
+def no_errors(results: list[Any]) -> None:
+    unexpected = [result for result in results if isinstance(result, Exception)]
+    assert not unexpected, unexpected
+
+
+@pytest.mark.parametrize("atomic_requests", [False, True])
+def test_sixteen_checkouts_spend_one_account(customer, give, set_aside, now, atomic_requests):
+    """100 in four lots, and 16 orders of 7: 14 are paid, 2 are told that 2 are left."""
+    for days in (3, 5, 7, 9):
+        give("25", days=days)
+
+    def order(number: int) -> str:
+        set_aside("7", f"order-{number}")
+        return credit.capture(order_number=f"order-{number}", now=now).state
+
+    def request(number: int) -> str:
+        if not atomic_requests:
+            return order(number)
+        with transaction.atomic():
+            return order(number)
+
+    results = at_once(request)
+    told = [result for result in results if isinstance(result, credit.InsufficientCredit)]
+    assert (results.count("captured"), len(told)) == (14, 2), results
+    assert {(refusal.available, refusal.currency) for refusal in told} == {(D(2), "EUR")}
+    account = Account.objects.get()
+    assert (account.balance, account.reserved, account.shortfall) == (D(2), D(0), D(0))
+
+
+def test_the_same_key_from_sixteen_threads_is_one_grant(customer, give, now):
+    """For a customer who has no account yet: that is made once too."""
+    results = at_once(lambda number: give("5", key="reward:1:1").pk)
+    no_errors(results)
+    assert len(set(results)) == 1
+    assert Account.objects.get().balance == D(5)
+
+
+def test_the_same_key_from_sixteen_threads_is_one_of_each(customer, give, set_aside, now):
+    give("100")
+    set_aside("40")
+    captured = at_once(lambda number: credit.capture(order_number="100001", now=now).pk)
+    no_errors(captured)
+    assert Entry.objects.filter(kind=Entry.Kind.CAPTURE).count() == 1
+
+    def refund(number: int) -> int:
+        return credit.refund(order_number="100001", amount=D(15), key="refund:1", now=now).pk
+
+    def take(number: int) -> int:
+        arguments = {"user": customer, "currency": "EUR", "now": now}
+        if number % 2:
+            return credit.adjust(amount=D(-3), key="adjust:1", **arguments).pk
+        return credit.claw_back(amount=D(2), key="reward:1:2", **arguments).pk
+
+    refunded, taken = at_once(refund), at_once(take)
+    no_errors(refunded + taken)
+    assert len(set(refunded)) == 1
+    assert len(set(taken)) == 2
+    assert Account.objects.get().balance == D(100 - 40 + 15 - 3 - 2)
+
+
+def test_a_double_click_from_sixteen_threads_sets_aside_once(customer, give, set_aside):
+    give("100")
+    results = at_once(lambda number: set_aside("40").pk)
+    no_errors(results)
+    assert len(set(results)) == 1
+    assert Account.objects.get().reserved == D(40)
+
+
+def test_attempts_of_one_order_in_two_currencies_end_with_one(customer, give, set_aside):
+    """Each attempt needs the lock of the account that holds the other: taken in one order, nobody deadlocks."""
+    give("1000")
+    give("1000", currency="JPY")
+
+    def attempt(number: int) -> str:
+        return set_aside(str(number + 1), currency=("EUR", "JPY")[number % 2]).state
+
+    no_errors(at_once(attempt))
+    active = Reservation.objects.get(state=Reservation.State.ACTIVE)
+    assert Reservation.objects.count() == THREADS
+    held = {account.currency: account.reserved for account in Account.objects.all()}
+    assert held[active.account.currency] == active.amount
+    assert sum(held.values()) == active.amount
+
+
+def test_orders_grants_and_clawbacks_at_once(customer, give, set_aside, now):
+    """What remains is what was given, without what was spent and taken back, whoever came first."""
+    give("60", days=30)
+
+    def work(number: int) -> str:
+        kind = number % 4
+        if kind == 0:
+            give("5", key=f"reward:{number}:1", source=f"reward:{number}")
+        elif kind == 1:
+            credit.claw_back(user=customer, currency="EUR", amount=D(3), key=f"taken:{number}", now=now)
+        elif kind == 2:
+            set_aside("6", f"order-{number}")
+            credit.capture(order_number=f"order-{number}", now=now)
+        else:
+            set_aside("6", f"order-{number}")
+            credit.release(order_number=f"order-{number}", now=now)
+        return "done"
+
+    assert at_once(work) == ["done"] * THREADS
+    account = Account.objects.get()
+    assert (account.balance, account.reserved, account.shortfall) == (D(60 + 20 - 12 - 24), D(0), D(0))
+
+
+def test_checkout_and_settle_under_atomic_requests(customer, make_customer, give, set_aside, now):
+    """Settle holds many accounts in one transaction, checkouts hold one and insert rows: no deadlock, 10 times over."""
+    people = [make_customer() for _ in range(THREADS)]
+    for person in people:
+        give("100", user=person)
+
+    def work(number: int) -> str:
+        for turn in range(10):
+            with transaction.atomic():
+                if number % 2:
+                    set_aside("2", f"order-{number}-{turn}", user=people[number])
+                    credit.capture(order_number=f"order-{number}-{turn}", now=now)
+                else:
+                    pair = [people[(number + turn) % THREADS], people[(number * 7 + turn * 3 + 1) % THREADS]]
+                    credit.lock_accounts((person, "EUR") for person in pair)
+                    for side, person in enumerate(pair):
+                        give("1", user=person, key=f"reward:{number}:{turn}:{side}")
+        return "done"
+
+    assert at_once(work) == ["done"] * THREADS
+    total = sum(account.balance for account in Account.objects.all())
+    assert total == D(1600 + 8 * 10 * 2 - 8 * 10 * 2)
+
+
+def test_the_sweep_at_once_with_itself_and_with_orders(customer, give, set_aside, now):
+    for number in range(8):
+        give("5", days=1)
+        set_aside("5", f"order-{number}")
+    later = now + timedelta(days=1)
+
+    def work(number: int) -> int:
+        if number < 8:
+            credit.capture(order_number=f"order-{number}", now=later)
+            return 0
+        return credit.expire_reservations(now=later) + credit.expire(now=later)
+
+    no_errors(at_once(work))
+    while credit.expire(now=later):
+        pass
+    # Whoever came first: what the sweep freed has expired, and the order it was for is still to recover.
+    account = Account.objects.get()
+    assert (account.balance, account.reserved) == (D(0), D(0))
+    assert account.shortfall == -sum(entry.amount for entry in Entry.objects.filter(kind=Entry.Kind.EXPIRE))
+    assert set(Reservation.objects.values_list("state", flat=True)) == {"captured"}
+
+
+def test_a_customer_who_is_deleted_during_checkout(customer, give, set_aside, now):
+    give("100")
+
+    def work(number: int) -> str:
+        if number == 0:
+            customer._meta.model.objects.get(pk=customer.pk).delete()
+            return "deleted"
+        set_aside("2", f"order-{number}")
+        return credit.capture(order_number=f"order-{number}", now=now).state
+
+    results = at_once(work)
+    # Who comes after the deletion finds no account: that is "no credit", not an error.
+    refusals = [result for result in results if isinstance(result, Exception)]
+    assert all(isinstance(refusal, credit.InsufficientCredit) for refusal in refusals), results
+    account = Account.objects.get()
+    assert account.user_id is None
+    assert account.balance == D(100 - 2 * (THREADS - 1 - len(refusals)))
+    assert Lot.objects.get().remaining == account.balance
+    assert_books_agree()
