@@ -1,6 +1,7 @@
 """An order after it was placed: paid, shipped, cancelled, refunded.
 
-Each function locks the order, so two managers clicking at once do it once. Amounts are in the order's currency, with tax.
+Each function locks the order, so two managers clicking at once do it once. Amounts are in the order's currency, with
+tax.
 """
 
 from collections.abc import Mapping
@@ -85,7 +86,9 @@ def mark_shipped(order: Any, user: Any = None) -> None:
     handler = EventHandler(user)
     lines = list(order.lines.all())
     quantities = [line.quantity for line in lines]
-    event_type, _created = ShippingEventType.objects.get_or_create(code="shipped", defaults={"name": "Shipped"})
+    event_type, _created = ShippingEventType.objects.get_or_create(
+        code="shipped", defaults={"name": "Shipped"}
+    )
     handler.handle_shipping_event(order, event_type, lines, quantities)
     handler.consume_stock_allocations(order, lines, quantities)
     order.set_status("Shipped")
@@ -125,7 +128,9 @@ def refund(
         for line in order.lines.all():
             count = int((quantities or {}).get(line.pk, 0))
             if not 0 <= count <= line.quantity:
-                raise NotPossible(_("There are only %(count)d pieces in this line.") % {"count": line.quantity})
+                raise NotPossible(
+                    _("There are only %(count)d pieces in this line.") % {"count": line.quantity}
+                )
             if count:
                 lines.append(line)
                 counts.append(count)
@@ -134,10 +139,15 @@ def refund(
     if amount <= 0:
         raise NotPossible(_("Choose what to refund."))
     event_type = _payment_event_type("Refund")
-    if any(not line.is_payment_event_permitted(event_type, count) for line, count in zip(lines, counts, strict=True)):
+    if any(
+        not line.is_payment_event_permitted(event_type, count)
+        for line, count in zip(lines, counts, strict=True)
+    ):
         raise NotPossible(_("These pieces were refunded already."))
     if refundable(order) <= 0:
-        raise NotPossible(_("Nothing is left to refund: the payment was not taken yet, or was refunded already."))
+        raise NotPossible(
+            _("Nothing is left to refund: the payment was not taken yet, or was refunded already.")
+        )
     given = _give_back(order, min(amount, refundable(order)), user, lines, counts)
     if refundable(order) == 0 and "Refunded" in order.available_statuses():
         order.set_status("Refunded")
@@ -151,7 +161,9 @@ def price_paid(line: Any, count: int) -> Decimal:
 
 def _give_back(order: Any, amount: Decimal, user: Any, lines: Any = None, counts: Any = None) -> Decimal:
     by_card = gateway.refund(order.number, min(amount, _card_refundable(order)))
-    event = EventHandler(user).create_payment_event(order, _payment_event_type("Refund"), amount, lines, counts)
+    event = EventHandler(user).create_payment_event(
+        order, _payment_event_type("Refund"), amount, lines, counts
+    )
     if by_card:
         source = _source(order, CARD_SOURCE_CODE)
         source.refund(by_card, reference=source.reference)
@@ -178,5 +190,6 @@ def _payment_event_type(name: str) -> Any:
 def _require(order: Any, status: str) -> None:
     if status not in order.available_statuses():
         raise NotPossible(
-            _("This order is “%(now)s” and cannot become “%(next)s”.") % {"now": _(order.status), "next": _(status)}
+            _("This order is “%(now)s” and cannot become “%(next)s”.")
+            % {"now": _(order.status), "next": _(status)}
         )

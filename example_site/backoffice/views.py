@@ -85,7 +85,9 @@ def _quantities(data: Any) -> dict[int, int]:
 @staff_only
 def mail_list(request: HttpRequest) -> HttpResponse:
     """The hundred newest e-mails that the shop sent."""
-    files = sorted(Path(settings.EMAIL_FILE_PATH).glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = sorted(
+        Path(settings.EMAIL_FILE_PATH).glob("*.log"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
     mails = [
         _headers(path, index, message)
         for path in files[:100]
@@ -114,7 +116,9 @@ def mail_detail(request: HttpRequest, name: str, index: int) -> HttpResponse:
 def _messages(path: Path) -> list[Any]:
     """The e-mails of one file: Django's file backend writes a line of dashes after each."""
     parts = path.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
-    return [email.message_from_bytes(part.lstrip(), policy=email.policy.default) for part in parts if part.strip()]
+    return [
+        email.message_from_bytes(part.lstrip(), policy=email.policy.default) for part in parts if part.strip()
+    ]
 
 
 def _headers(path: Path, index: int, message: Any) -> dict[str, Any]:

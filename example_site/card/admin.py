@@ -5,7 +5,16 @@ from example_site.card.models import DemoCharge
 
 @admin.register(DemoCharge)
 class DemoChargeAdmin(admin.ModelAdmin):
-    list_display = ("order_number", "amount", "currency", "status", "refunded", "last4", "attempts", "created_at")
+    list_display = (
+        "order_number",
+        "amount",
+        "currency",
+        "status",
+        "refunded",
+        "last4",
+        "attempts",
+        "created_at",
+    )
     list_filter = ("status",)
     search_fields = ("order_number",)
 

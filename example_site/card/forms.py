@@ -27,7 +27,12 @@ class CardForm(forms.Form):
         regex=r"^(0[1-9]|1[0-2])\s*/\s*\d{2}$",
         error_messages={"invalid": _("Month and year, like 04/30.")},
         widget=forms.TextInput(
-            attrs={"inputmode": "numeric", "autocomplete": "cc-exp", "placeholder": _("MM / YY"), "maxlength": 7}
+            attrs={
+                "inputmode": "numeric",
+                "autocomplete": "cc-exp",
+                "placeholder": _("MM / YY"),
+                "maxlength": 7,
+            }
         ),
     )
     code = forms.RegexField(
@@ -46,5 +51,7 @@ class CardForm(forms.Form):
     def clean_number(self) -> str:
         number = "".join(self.cleaned_data["number"].split()).replace("-", "")
         if number not in (ACCEPTED, DECLINED, ASKS_THE_BANK):
-            raise forms.ValidationError(_("This demonstration knows three cards only: choose one of those below."))
+            raise forms.ValidationError(
+                _("This demonstration knows three cards only: choose one of those below.")
+            )
         return number

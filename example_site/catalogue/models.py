@@ -48,7 +48,8 @@ class Product(AbstractProduct):
     @property
     def attribute_summary(self) -> str:
         return ", ".join(
-            f"{translated(value.attribute.name)} {value.value_as_text}" for value in self.get_attribute_values()
+            f"{translated(value.attribute.name)} {value.value_as_text}"
+            for value in self.get_attribute_values()
         )
 
     @property

@@ -34,7 +34,9 @@ class ProductCategoryView(CatalogueView):
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet:
-        return super().get_queryset().filter(categories__in=self.category.get_descendants_and_self()).distinct()
+        return (
+            super().get_queryset().filter(categories__in=self.category.get_descendants_and_self()).distinct()
+        )
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(category=self.category, **kwargs)

@@ -132,7 +132,9 @@ class PaymentDetailsView(views.PaymentDetailsView):
         self.add_payment_source(source)
         self.add_payment_event("Authorised", charge.amount, reference=charge.token[:8])
 
-    def handle_order_placement(self, order_number: Any, user: Any, basket: Any, *args: Any, **kwargs: Any) -> Any:
+    def handle_order_placement(
+        self, order_number: Any, user: Any, basket: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         """Two clicks at once: the one that comes second shows the order of the first, and leaves its basket alone."""
         try:
             return super().handle_order_placement(order_number, user, basket, *args, **kwargs)
@@ -186,7 +188,9 @@ class PaymentDetailsView(views.PaymentDetailsView):
             logger.error("Order #%s: unable to place the order after the bank's page", charge.order_number)
         except Exception:
             message = _("A problem occurred while placing this order: nothing was taken. Please try again.")
-            logger.exception("Order #%s: error while placing the order after the bank's page", charge.order_number)
+            logger.exception(
+                "Order #%s: error while placing the order after the bank's page", charge.order_number
+            )
         gateway.void(charge.order_number)
         self.restore_frozen_basket()
         messages.error(request, message)

@@ -84,7 +84,12 @@ class ProductsBlock(blocks.StructBlock):
 
     def get_context(self, value: Any, parent_context: Any = None) -> dict[str, Any]:
         context = super().get_context(value, parent_context)
-        products = get_model("catalogue", "Product").objects.browsable().base_queryset().filter(upc__in=value["skus"])
+        products = (
+            get_model("catalogue", "Product")
+            .objects.browsable()
+            .base_queryset()
+            .filter(upc__in=value["skus"])
+        )
         context["products"] = sorted(products, key=lambda product: list(value["skus"]).index(product.upc))
         return context
 

@@ -15,7 +15,11 @@ class StudioPage(Page):
 
     introduction = models.TextField(_("introduction"), blank=True)
     picture = models.ForeignKey(
-        get_image_model_string(), verbose_name=_("picture"), null=True, blank=True, on_delete=models.SET_NULL,
+        get_image_model_string(),
+        verbose_name=_("picture"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
         related_name="+",
     )
     body = StreamField(BodyBlock(), verbose_name=_("body"), blank=True)

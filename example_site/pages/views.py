@@ -25,7 +25,10 @@ def search(request: HttpRequest) -> HttpResponse:
         for product in products
         if words
         and all(
-            word in plain(f"{product.get_title()} {product.display_description} {product.product_class.display_name}")
+            word
+            in plain(
+                f"{product.get_title()} {product.display_description} {product.product_class.display_name}"
+            )
             for word in words
         )
     ]

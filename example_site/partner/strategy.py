@@ -45,4 +45,3 @@ class ShopStrategy(strategy.UseFirstStockRecord, strategy.StockRequired, strateg
     def parent_pricing_policy(self, product: Any, children_stock: list[tuple[Any, Any]]) -> Any:
         records = [stockrecord for _child, stockrecord in children_stock if stockrecord is not None]
         return self.pricing_policy(product, records[0] if records else None)
-

@@ -14,15 +14,32 @@ from example_site.seed import pictures as p
 from example_site.seed.texts import HOME, PAGES
 
 PICTURES: dict[str, Any] = {
-    "dawn": ("A person sitting on a hill in front of the rising sun", lambda: p.landscape(
-        p.BLUSH, [p.BLUSH, p.SAGE, p.MOSS, p.FOREST], p.CLAY, 31, figure=True)),
-    "room": ("The large room: arched windows, mats on the floor", lambda: p.room(p.CREAM, p.CORK, p.OCHRE, 32)),
-    "evening": ("Hills under the moon", lambda: p.landscape(
-        p.NIGHT, [p.DUSK, p.mix(p.DUSK, p.NIGHT, 0.5), p.NIGHT, p.dark(p.NIGHT)], p.CREAM, 33)),
-    "sea": ("The sea in the morning", lambda: p.landscape(
-        p.light(p.DUSK, 0.4), [p.light(p.DUSK, 0.3), p.DUSK, p.SAND, p.OCHRE], p.OCHRE, 34, (1180, 380))),
-    "garden": ("Green hills at noon", lambda: p.landscape(
-        p.CREAM, [p.light(p.SAGE, 0.3), p.SAGE, p.MOSS, p.FOREST], p.OCHRE, 35, (1050, 300))),
+    "dawn": (
+        "A person sitting on a hill in front of the rising sun",
+        lambda: p.landscape(p.BLUSH, [p.BLUSH, p.SAGE, p.MOSS, p.FOREST], p.CLAY, 31, figure=True),
+    ),
+    "room": (
+        "The large room: arched windows, mats on the floor",
+        lambda: p.room(p.CREAM, p.CORK, p.OCHRE, 32),
+    ),
+    "evening": (
+        "Hills under the moon",
+        lambda: p.landscape(
+            p.NIGHT, [p.DUSK, p.mix(p.DUSK, p.NIGHT, 0.5), p.NIGHT, p.dark(p.NIGHT)], p.CREAM, 33
+        ),
+    ),
+    "sea": (
+        "The sea in the morning",
+        lambda: p.landscape(
+            p.light(p.DUSK, 0.4), [p.light(p.DUSK, 0.3), p.DUSK, p.SAND, p.OCHRE], p.OCHRE, 34, (1180, 380)
+        ),
+    ),
+    "garden": (
+        "Green hills at noon",
+        lambda: p.landscape(
+            p.CREAM, [p.light(p.SAGE, 0.3), p.SAGE, p.MOSS, p.FOREST], p.OCHRE, 35, (1050, 300)
+        ),
+    ),
     "maelle": ("Maëlle", lambda: p.portrait(p.SAGE, (222, 176, 146), (70, 48, 40), p.CLAY, 24)),
     "idris": ("Idris", lambda: p.portrait(p.BLUSH, (150, 104, 78), (38, 32, 32), p.FOREST, 25, bun=False)),
     "soizic": ("Soizic", lambda: p.portrait(p.SAND, (236, 196, 170), (176, 98, 52), p.DUSK, 26, bun=False)),
@@ -40,7 +57,9 @@ def seed_pages() -> int:
     for definition in PAGES:
         original = ContentPage.objects.child_of(homes["en"]).filter(slug=definition["en"]["slug"]).first()
         if original is None:
-            original = ContentPage(locale=english, title=definition["en"]["title"], slug=definition["en"]["slug"])
+            original = ContentPage(
+                locale=english, title=definition["en"]["title"], slug=definition["en"]["slug"]
+            )
             homes["en"].add_child(instance=original)
         translation = original.get_translation_or_none(french) or original.copy_for_translation(french)
         for page, language in ((original, "en"), (translation.specific, "fr")):
@@ -57,7 +76,12 @@ def _homes(english: Locale, french: Locale, images: dict[str, Any]) -> dict[str,
     host, _colon, port = settings.EXAMPLE_HOST.partition(":")
     Site.objects.update_or_create(
         is_default_site=True,
-        defaults={"hostname": host, "port": int(port or 80), "root_page": home, "site_name": "Studio Souffle"},
+        defaults={
+            "hostname": host,
+            "port": int(port or 80),
+            "root_page": home,
+            "site_name": "Studio Souffle",
+        },
     )
     DjangoSite.objects.update_or_create(
         pk=settings.SITE_ID, defaults={"domain": settings.EXAMPLE_HOST, "name": "Studio Souffle"}

@@ -19,8 +19,19 @@ EDITORS = "Studio editors"
 MANAGERS = "Shop managers"
 # The parts of Oscar that its dashboard guards by permissions of these apps; customers are users.
 SHOP_APPS = (
-    "address", "analytics", "basket", "catalogue", "communication", "customer", "flatpages", "offer", "order", "partner",
-    "payment", "shipping", "voucher",
+    "address",
+    "analytics",
+    "basket",
+    "catalogue",
+    "communication",
+    "customer",
+    "flatpages",
+    "offer",
+    "order",
+    "partner",
+    "payment",
+    "shipping",
+    "voucher",
 )
 
 
@@ -41,9 +52,33 @@ STAFF = [
     Person("manager@example.com", "Idris", "Lambert", "shop manager (Oscar's dashboard, e-mails)"),
 ]
 ADVOCATES = [
-    Person("camille@example.com", "Camille", "Durand", "customer who refers friends", "8 rue Crébillon", "44000", "Nantes"),
-    Person("noe@example.com", "Noé", "Martin", "customer who refers friends", "21 quai de la Fosse", "44000", "Nantes"),
-    Person("ines@example.com", "Inès", "Moreau", "customer who refers friends", "5 rue des Carmélites", "44000", "Nantes"),
+    Person(
+        "camille@example.com",
+        "Camille",
+        "Durand",
+        "customer who refers friends",
+        "8 rue Crébillon",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "noe@example.com",
+        "Noé",
+        "Martin",
+        "customer who refers friends",
+        "21 quai de la Fosse",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "ines@example.com",
+        "Inès",
+        "Moreau",
+        "customer who refers friends",
+        "5 rue des Carmélites",
+        "44000",
+        "Nantes",
+    ),
 ]
 FRIENDS = [
     Person("lea@example.com", "Léa", "Petit", "friend", "14 rue Paul-Bert", "35000", "Rennes"),
@@ -95,7 +130,9 @@ def _address(user: Any, person: Person) -> None:
 def _editors() -> Group:
     """Editors write and publish pages, pictures and referral programs; they are no superusers and run no shop."""
     group, _created = Group.objects.get_or_create(name=EDITORS)
-    group.permissions.add(Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin"))
+    group.permissions.add(
+        Permission.objects.get(content_type__app_label="wagtailadmin", codename="access_admin")
+    )
     root = Page.get_first_root_node()
     for codename in ("add_page", "change_page", "publish_page", "lock_page", "unlock_page"):
         GroupPagePermission.objects.get_or_create(
@@ -108,7 +145,9 @@ def _editors() -> Group:
             GroupCollectionPermission.objects.get_or_create(
                 group=group,
                 collection=Collection.get_first_root_node(),
-                permission=Permission.objects.get(content_type__app_label=app_label, codename=f"{action}_{model}"),
+                permission=Permission.objects.get(
+                    content_type__app_label=app_label, codename=f"{action}_{model}"
+                ),
             )
     labels = [config.label for config in apps.get_app_configs() if config.name in settings.REFERRAL_APPS]
     group.permissions.add(*Permission.objects.filter(content_type__app_label__in=labels))
@@ -119,7 +158,9 @@ def _managers() -> Group:
     """Managers run the whole shop in Oscar's dashboard and do not edit the site."""
     group, _created = Group.objects.get_or_create(name=MANAGERS)
     group.permissions.add(
-        *Permission.objects.filter(content_type__app_label__in=SHOP_APPS).exclude(codename="dashboard_access"),
+        *Permission.objects.filter(content_type__app_label__in=SHOP_APPS).exclude(
+            codename="dashboard_access"
+        ),
         *Permission.objects.filter(content_type__app_label="auth", codename__in=("view_user", "change_user")),
     )
     return group

@@ -59,7 +59,9 @@ class Canvas:
         image = Image.new("L", self.pixels, 0)
         return image, ImageDraw.Draw(image)
 
-    def paint(self, mask: Image.Image, colour: Colour, to: Colour | None = None, across: bool = False) -> None:
+    def paint(
+        self, mask: Image.Image, colour: Colour, to: Colour | None = None, across: bool = False
+    ) -> None:
         """Fill a mask with a colour, or with a gradient (downwards, or from left to right) inside the mask's box."""
         box = mask.getbbox()
         if box is None:
@@ -84,21 +86,30 @@ class Canvas:
             return
         width, height = box[2] - box[0], box[3] - box[1]
         band = Image.new("L", (1, height))
-        band.putdata([
-            max(0, round(strength * math.cos(min(abs(y / height - 0.3) * 3.4, math.pi / 2)))) for y in range(height)
-        ])
+        band.putdata(
+            [
+                max(0, round(strength * math.cos(min(abs(y / height - 0.3) * 3.4, math.pi / 2))))
+                for y in range(height)
+            ]
+        )
         band = band.resize((width, height))
         self.image.paste(
-            Image.new("RGB", (width, height), light(colour, 0.7)), box[:2], ImageChops.multiply(band, mask.crop(box))
+            Image.new("RGB", (width, height), light(colour, 0.7)),
+            box[:2],
+            ImageChops.multiply(band, mask.crop(box)),
         )
 
-    def polygon(self, points: Sequence[Point], colour: Colour, to: Colour | None = None, across: bool = False) -> Image.Image:
+    def polygon(
+        self, points: Sequence[Point], colour: Colour, to: Colour | None = None, across: bool = False
+    ) -> Image.Image:
         mask, draw = self.mask()
         draw.polygon(self._points(points), fill=255)
         self.paint(mask, colour, to, across)
         return mask
 
-    def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour, to: Colour | None = None) -> Image.Image:
+    def ellipse(
+        self, x: float, y: float, rx: float, ry: float, colour: Colour, to: Colour | None = None
+    ) -> Image.Image:
         mask, draw = self.mask()
         s = self.scale
         draw.ellipse(((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), fill=255)
@@ -108,19 +119,31 @@ class Canvas:
     def ring(self, x: float, y: float, rx: float, ry: float, colour: Colour, width: float) -> None:
         s = self.scale
         ImageDraw.Draw(self.image).ellipse(
-            ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), outline=colour, width=max(1, round(width * s))
+            ((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s),
+            outline=colour,
+            width=max(1, round(width * s)),
         )
 
     def box(
-        self, x: float, y: float, width: float, height: float, radius: float, colour: Colour,
-        to: Colour | None = None, across: bool = False, turn: float = 0.0,
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        radius: float,
+        colour: Colour,
+        to: Colour | None = None,
+        across: bool = False,
+        turn: float = 0.0,
     ) -> Image.Image:
         """A rounded rectangle, turned by some degrees around its middle."""
         mask, draw = self.mask()
         s = self.scale
         draw.rounded_rectangle((x * s, y * s, (x + width) * s, (y + height) * s), radius=radius * s, fill=255)
         if turn:
-            mask = mask.rotate(turn, resample=Image.Resampling.BICUBIC, center=((x + width / 2) * s, (y + height / 2) * s))
+            mask = mask.rotate(
+                turn, resample=Image.Resampling.BICUBIC, center=((x + width / 2) * s, (y + height / 2) * s)
+            )
         self.paint(mask, colour, to, across)
         return mask
 
@@ -138,12 +161,16 @@ class Canvas:
         s = self.scale / 8
         mask = Image.new("L", small, 0)
         ImageDraw.Draw(mask).ellipse(((x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s), fill=strength)
-        mask = mask.filter(ImageFilter.GaussianBlur(ry * s * 0.5)).resize(self.pixels, Image.Resampling.BILINEAR)
+        mask = mask.filter(ImageFilter.GaussianBlur(ry * s * 0.5)).resize(
+            self.pixels, Image.Resampling.BILINEAR
+        )
         self.image.paste(Image.new("RGB", self.pixels, dark(colour, 0.55)), (0, 0), mask)
 
     def grain(self, seed: int) -> None:
         """Paper grain, so that flat areas do not look like plastic."""
-        noise = _noise(self.pixels[0] // 4, self.pixels[1] // 4, seed % 3).resize(self.pixels, Image.Resampling.BILINEAR)
+        noise = _noise(self.pixels[0] // 4, self.pixels[1] // 4, seed % 3).resize(
+            self.pixels, Image.Resampling.BILINEAR
+        )
         self.image = ImageChops.overlay(self.image, Image.merge("RGB", (noise, noise, noise)))
 
     def jpeg(self) -> bytes:
@@ -159,7 +186,9 @@ def _noise(width: int, height: int, seed: int) -> Image.Image:
     return Image.frombytes("L", (width, height), data)
 
 
-def _stage(back: Colour, sun: Colour | None = None, floor: Colour | None = None, sun_at: Point = (500, 430)) -> Canvas:
+def _stage(
+    back: Colour, sun: Colour | None = None, floor: Colour | None = None, sun_at: Point = (500, 430)
+) -> Canvas:
     """The still life's background: a wall with a large disc of light, and a table."""
     canvas = Canvas(1000, 1000, 900, back)
     canvas.polygon([(0, 0), (1000, 0), (1000, 1000), (0, 1000)], light(back, 0.25), back)
@@ -170,7 +199,9 @@ def _stage(back: Colour, sun: Colour | None = None, floor: Colour | None = None,
     return canvas
 
 
-def _sprig(canvas: Canvas, x: float, y: float, height: float, colour: Colour, lean: float = 0.0, leaves: int = 6) -> None:
+def _sprig(
+    canvas: Canvas, x: float, y: float, height: float, colour: Colour, lean: float = 0.0, leaves: int = 6
+) -> None:
     """A stem with pairs of leaves."""
     tip = (x + lean, y - height)
     canvas.line([(x, y), (x + lean * 0.4, y - height * 0.5), tip], dark(colour, 0.15), 5)
@@ -190,8 +221,19 @@ def _vase(canvas: Canvas, x: float, y: float, colour: Colour) -> None:
     _sprig(canvas, x + 5, y - 130, 200, SAGE, lean=55)
     canvas.shadow(x + 12, y, 75, 18, dark(colour), 80)
     canvas.polygon(
-        [(x - 22, y - 150), (x + 22, y - 150), (x + 26, y - 112), (x + 62, y - 60), (x + 50, y), (x - 50, y), (x - 62, y - 60), (x - 26, y - 112)],
-        light(colour, 0.15), dark(colour, 0.12), across=True,
+        [
+            (x - 22, y - 150),
+            (x + 22, y - 150),
+            (x + 26, y - 112),
+            (x + 62, y - 60),
+            (x + 50, y),
+            (x - 50, y),
+            (x - 62, y - 60),
+            (x - 26, y - 112),
+        ],
+        light(colour, 0.15),
+        dark(colour, 0.12),
+        across=True,
     )
 
 
@@ -208,7 +250,14 @@ def mat(colour: Colour, back: Colour, band: Colour, sun: Colour, seed: int) -> b
     c.ellipse(755, 685, 62, 127, dark(colour, 0.1), light(colour, 0.08))
     for index in range(7):
         share = 1 - index / 7.4
-        c.ring(755 + index * 1.5, 685 + index * 2, 58 * share, 121 * share, dark(colour, 0.34) if index % 2 else light(colour, 0.3), 6)
+        c.ring(
+            755 + index * 1.5,
+            685 + index * 2,
+            58 * share,
+            121 * share,
+            dark(colour, 0.34) if index % 2 else light(colour, 0.3),
+            6,
+        )
     c.grain(seed)
     return c.jpeg()
 
@@ -318,7 +367,14 @@ def strap(colour: Colour, back: Colour, sun: Colour, seed: int) -> bytes:
         c.line([(x, 764), (x + 10, 800)], light(colour, 0.25), 4)
     for index in range(7):
         r = 235 - index * 31
-        c.ellipse(450, 575, r, r, light(colour, 0.1) if index % 2 == 0 else dark(colour, 0.24), colour if index % 2 == 0 else dark(colour, 0.3))
+        c.ellipse(
+            450,
+            575,
+            r,
+            r,
+            light(colour, 0.1) if index % 2 == 0 else dark(colour, 0.24),
+            colour if index % 2 == 0 else dark(colour, 0.3),
+        )
     c.ellipse(450, 575, 26, 26, light(sun, 0.05))
     for x in (862, 884):
         c.ring(x, 782, 30, 46, mix(SAND, DUSK, 0.45), 11)
@@ -393,7 +449,13 @@ def eye_pillow(colour: Colour, back: Colour, sun: Colour, seed: int) -> bytes:
         c.line([(500 + offset * 0.25, 640), (x, 330)], MOSS, 6)
         for index in range(8):
             for side in (-1, 1):
-                c.ellipse(x - (x - 500) * index * 0.045 + side * 11, 320 + index * 21, 12, 15, mix((128, 112, 160), PAPER, 0.12 * (index % 3)))
+                c.ellipse(
+                    x - (x - 500) * index * 0.045 + side * 11,
+                    320 + index * 21,
+                    12,
+                    15,
+                    mix((128, 112, 160), PAPER, 0.12 * (index % 3)),
+                )
     c.box(462, 560, 76, 34, 14, OCHRE, dark(OCHRE, 0.12))
     c.grain(seed)
     return c.jpeg()
@@ -427,23 +489,57 @@ def top(colour: Colour, back: Colour, sun: Colour, seed: int, sleeves: bool = Fa
     if sleeves:
         for side in (-1, 1):
             c.polygon(
-                [(500 + side * 150, 330), (500 + side * 240, 400), (500 + side * 300, 700), (500 + side * 215, 716), (500 + side * 165, 520)],
-                dark(colour, 0.08), dark(colour, 0.24),
+                [
+                    (500 + side * 150, 330),
+                    (500 + side * 240, 400),
+                    (500 + side * 300, 700),
+                    (500 + side * 215, 716),
+                    (500 + side * 165, 520),
+                ],
+                dark(colour, 0.08),
+                dark(colour, 0.24),
             )
-            c.polygon([(500 + side * 300, 690), (500 + side * 305, 742), (500 + side * 214, 752), (500 + side * 213, 706)], dark(colour, 0.3))
+            c.polygon(
+                [
+                    (500 + side * 300, 690),
+                    (500 + side * 305, 742),
+                    (500 + side * 214, 752),
+                    (500 + side * 213, 706),
+                ],
+                dark(colour, 0.3),
+            )
         c.polygon(
             [(350, 330), (430, 300), (570, 300), (650, 330), (690, 420), (672, 790), (328, 790), (310, 420)],
-            light(colour, 0.14), dark(colour, 0.12),
+            light(colour, 0.14),
+            dark(colour, 0.12),
         )
         c.box(328, 770, 344, 46, 12, dark(colour, 0.22), dark(colour, 0.3))
         c.ellipse(500, 302, 76, 38, dark(colour, 0.3))
         c.ellipse(500, 292, 62, 28, light(sun, 0.05))
     else:
         c.polygon(
-            [(372, 310), (410, 300), (432, 400), (470, 446), (530, 446), (568, 400), (590, 300), (628, 310), (640, 430), (672, 520), (690, 800), (310, 800), (328, 520), (360, 430)],
-            light(colour, 0.16), dark(colour, 0.16),
+            [
+                (372, 310),
+                (410, 300),
+                (432, 400),
+                (470, 446),
+                (530, 446),
+                (568, 400),
+                (590, 300),
+                (628, 310),
+                (640, 430),
+                (672, 520),
+                (690, 800),
+                (310, 800),
+                (328, 520),
+                (360, 430),
+            ],
+            light(colour, 0.16),
+            dark(colour, 0.16),
         )
-        c.line([(418, 330), (436, 404), (472, 446), (528, 446), (564, 404), (582, 330)], dark(colour, 0.28), 7)
+        c.line(
+            [(418, 330), (436, 404), (472, 446), (528, 446), (564, 404), (582, 330)], dark(colour, 0.28), 7
+        )
         for x in (400, 500, 600):
             c.line([(x, 560), (x + (x - 500) * 0.12, 780)], dark(colour, 0.12), 4)
     c.ring(500, 560, 46, 46, light(colour, 0.6), 6)
@@ -458,11 +554,38 @@ def leggings(colour: Colour, back: Colour, sun: Colour, seed: int) -> bytes:
     c.shadow(510, 905, 230, 26, back, 90)
     for side in (-1, 1):
         c.polygon(
-            [(500, 190), (500 + side * 140, 190), (500 + side * 172, 360), (500 + side * 150, 560), (500 + side * 128, 880), (500 + side * 62, 880), (500 + side * 40, 600), (500, 400)],
-            light(colour, 0.14) if side < 0 else colour, dark(colour, 0.1 if side < 0 else 0.22),
+            [
+                (500, 190),
+                (500 + side * 140, 190),
+                (500 + side * 172, 360),
+                (500 + side * 150, 560),
+                (500 + side * 128, 880),
+                (500 + side * 62, 880),
+                (500 + side * 40, 600),
+                (500, 400),
+            ],
+            light(colour, 0.14) if side < 0 else colour,
+            dark(colour, 0.1 if side < 0 else 0.22),
         )
-        c.line([(500 + side * 128, 250), (500 + side * 140, 420), (500 + side * 118, 640), (500 + side * 100, 860)], light(colour, 0.32), 5)
-        c.polygon([(500 + side * 129, 858), (500 + side * 128, 884), (500 + side * 62, 884), (500 + side * 61, 858)], dark(colour, 0.3))
+        c.line(
+            [
+                (500 + side * 128, 250),
+                (500 + side * 140, 420),
+                (500 + side * 118, 640),
+                (500 + side * 100, 860),
+            ],
+            light(colour, 0.32),
+            5,
+        )
+        c.polygon(
+            [
+                (500 + side * 129, 858),
+                (500 + side * 128, 884),
+                (500 + side * 62, 884),
+                (500 + side * 61, 858),
+            ],
+            dark(colour, 0.3),
+        )
     c.box(352, 168, 296, 78, 20, light(colour, 0.05), dark(colour, 0.2))
     c.line([(500, 250), (500, 396)], dark(colour, 0.25), 4)
     c.grain(seed)
@@ -476,8 +599,19 @@ def socks(colour: Colour, back: Colour, sole: Colour, sun: Colour, seed: int) ->
         x, y = 500 + dx, 300 + dy
         c.shadow(x + 50, y + 476, 190, 26, back, 70)
         c.polygon(
-            [(x - 70, y), (x + 70, y), (x + 74, y + 270), (x + 190, y + 350), (x + 220, y + 410), (x + 190, y + 455), (x + 60, y + 462), (x - 50, y + 400), (x - 76, y + 300)],
-            light(tone, 0.18), dark(tone, 0.12),
+            [
+                (x - 70, y),
+                (x + 70, y),
+                (x + 74, y + 270),
+                (x + 190, y + 350),
+                (x + 220, y + 410),
+                (x + 190, y + 455),
+                (x + 60, y + 462),
+                (x - 50, y + 400),
+                (x - 76, y + 300),
+            ],
+            light(tone, 0.18),
+            dark(tone, 0.12),
         )
         c.box(x - 78, y - 24, 156, 64, 16, sole, dark(sole, 0.12))
         for row in range(3):
@@ -487,7 +621,9 @@ def socks(colour: Colour, back: Colour, sole: Colour, sun: Colour, seed: int) ->
     return c.jpeg()
 
 
-def card(colour: Colour, back: Colour, accent: Colour, sun: Colour, seed: int, visits: int = 0, motif: str = "sun") -> bytes:
+def card(
+    colour: Colour, back: Colour, accent: Colour, sun: Colour, seed: int, visits: int = 0, motif: str = "sun"
+) -> bytes:
     """A class pass or a membership: a card, with a dot for each class."""
     c = _stage(back, sun, floor=back, sun_at=(560, 470))
     c.shadow(520, 760, 330, 70, back, 110)
@@ -506,7 +642,9 @@ def card(colour: Colour, back: Colour, accent: Colour, sun: Colour, seed: int, v
         art.polygon([(150, 760), (330, 590), (480, 690), (640, 600), (860, 760)], dark(colour, 0.2))
     else:
         for index in range(5):
-            points = [(160 + t * 14, 560 + index * 34 + 26 * math.sin(t / 5 + index * 0.9)) for t in range(52)]
+            points = [
+                (160 + t * 14, 560 + index * 34 + 26 * math.sin(t / 5 + index * 0.9)) for t in range(52)
+            ]
             art.line(points, mix(colour, accent, 0.35 + index * 0.13), 12)
         art.ellipse(650, 450, 70, 70, accent, light(accent, 0.2))
     c.image = Image.composite(art.image, c.image, face)
@@ -526,7 +664,14 @@ def card(colour: Colour, back: Colour, accent: Colour, sun: Colour, seed: int, v
     return c.jpeg()
 
 
-def workshop(sky: Colour, hills: Sequence[Colour], disc: Colour, seed: int, disc_at: Point = (500, 430), rings: bool = False) -> bytes:
+def workshop(
+    sky: Colour,
+    hills: Sequence[Colour],
+    disc: Colour,
+    seed: int,
+    disc_at: Point = (500, 430),
+    rings: bool = False,
+) -> bytes:
     """A landscape for a workshop or a retreat."""
     c = Canvas(1000, 1000, 900, sky)
     _landscape(c, sky, hills, disc, disc_at, 150, seed, rings)
@@ -538,7 +683,9 @@ def gift_card(colour: Colour, back: Colour, ribbon: Colour, sun: Colour, seed: i
     """A card that comes out of its envelope."""
     c = _stage(back, sun, floor=back)
     c.shadow(500, 815, 340, 50, back, 110)
-    c.polygon([(170, 520), (500, 300), (830, 520), (830, 800), (170, 800)], dark(colour, 0.26), dark(colour, 0.18))
+    c.polygon(
+        [(170, 520), (500, 300), (830, 520), (830, 800), (170, 800)], dark(colour, 0.26), dark(colour, 0.18)
+    )
     c.box(230, 300, 540, 380, 22, PAPER, SAND)
     c.ellipse(500, 440, 74, 74, ribbon, light(ribbon, 0.3))
     _sprig(c, 420, 600, 210, MOSS, lean=-80)
@@ -552,7 +699,13 @@ def gift_card(colour: Colour, back: Colour, ribbon: Colour, sun: Colour, seed: i
 
 
 def _landscape(
-    c: Canvas, sky: Colour, hills: Sequence[Colour], disc: Colour, disc_at: Point, radius: float, seed: int,
+    c: Canvas,
+    sky: Colour,
+    hills: Sequence[Colour],
+    disc: Colour,
+    disc_at: Point,
+    radius: float,
+    seed: int,
     rings: bool = False,
 ) -> None:
     source = random.Random(seed)
@@ -567,16 +720,36 @@ def _landscape(
         base = h * (0.56 + 0.36 * index / max(1, len(hills)))
         height, phase = h * (0.1 - 0.012 * index), source.uniform(0, 6)
         points = [
-            (x, base - height * math.sin(x / w * (2.3 + index * 0.9) + phase) - height * 0.35 * math.sin(x / w * 7.1 + phase * 2))
+            (
+                x,
+                base
+                - height * math.sin(x / w * (2.3 + index * 0.9) + phase)
+                - height * 0.35 * math.sin(x / w * 7.1 + phase * 2),
+            )
             for x in range(0, w + 20, 10)
         ]
         c.polygon([*points, (w, h), (0, h)], light(tone, 0.16), dark(tone, 0.08))
     for _ in range(7):
         x = source.uniform(0.02, 0.98) * w
-        _sprig(c, x, h + 20, source.uniform(0.14, 0.3) * h, dark(hills[-1], 0.25), lean=source.uniform(-40, 40), leaves=7)
+        _sprig(
+            c,
+            x,
+            h + 20,
+            source.uniform(0.14, 0.3) * h,
+            dark(hills[-1], 0.25),
+            lean=source.uniform(-40, 40),
+            leaves=7,
+        )
 
 
-def landscape(sky: Colour, hills: Sequence[Colour], disc: Colour, seed: int, disc_at: Point = (1120, 330), figure: bool = False) -> bytes:
+def landscape(
+    sky: Colour,
+    hills: Sequence[Colour],
+    disc: Colour,
+    seed: int,
+    disc_at: Point = (1120, 330),
+    figure: bool = False,
+) -> bytes:
     """A wide picture for the top of a page; with a person sitting in the light, if wanted."""
     c = Canvas(1600, 1000, 1600, sky)
     _landscape(c, sky, hills, disc, disc_at, 210, seed, rings=True)
@@ -586,7 +759,17 @@ def landscape(sky: Colour, hills: Sequence[Colour], disc: Colour, seed: int, dis
         c.ellipse(x, y - 308, 42, 50, tone)
         c.ellipse(x, y - 362, 20, 18, tone)
         c.box(x - 17, y - 275, 34, 50, 12, tone)
-        c.polygon([(x - 70, y - 222), (x - 30, y - 240), (x + 30, y - 240), (x + 70, y - 222), (x + 50, y - 60), (x - 50, y - 60)], tone)
+        c.polygon(
+            [
+                (x - 70, y - 222),
+                (x - 30, y - 240),
+                (x + 30, y - 240),
+                (x + 70, y - 222),
+                (x + 50, y - 60),
+                (x - 50, y - 60),
+            ],
+            tone,
+        )
         for side in (-1, 1):
             c.line([(x + side * 60, y - 212), (x + side * 104, y - 120), (x + side * 138, y - 44)], tone, 30)
             c.line([(x + side * 40, y - 56), (x + side * 160, y - 30)], tone, 54)
@@ -606,11 +789,15 @@ def room(wall: Colour, floor: Colour, disc: Colour, seed: int) -> bytes:
         c.box(x, 140, 280, 510, 140, light(DUSK, 0.55), light(disc, 0.35))
         c.box(x, 400, 280, 250, 0, mix(light(DUSK, 0.55), light(disc, 0.35), 0.51), light(disc, 0.3))
         c.ellipse(x + 140, 470, 62, 62, disc)
-        c.polygon([(x, 650), (x, 590), (x + 90, 545), (x + 200, 585), (x + 280, 560), (x + 280, 650)], SAGE, MOSS)
+        c.polygon(
+            [(x, 650), (x, 590), (x + 90, 545), (x + 200, 585), (x + 280, 560), (x + 280, 650)], SAGE, MOSS
+        )
         c.line([(x + 140, 142), (x + 140, 650)], PAPER, 8)
     for index, tone in enumerate((CLAY, SAGE, DUSK, OCHRE)):
         x = 150 + index * 350
-        c.polygon([(x + 60, 760), (x + 230, 760), (x + 270, 950), (x, 950)], light(tone, 0.12), dark(tone, 0.05))
+        c.polygon(
+            [(x + 60, 760), (x + 230, 760), (x + 270, 950), (x, 950)], light(tone, 0.12), dark(tone, 0.05)
+        )
     _vase(c, 1500, 720, CLAY)
     _vase(c, 90, 720, PAPER)
     c.grain(seed)
@@ -626,7 +813,11 @@ def portrait(back: Colour, skin: Colour, hair: Colour, cloth: Colour, seed: int,
         c.ellipse(500, 205, 70, 66, hair)
     else:
         c.box(330, 330, 340, 330, 150, hair, dark(hair, 0.15))
-    c.polygon([(150, 1000), (190, 800), (350, 720), (650, 720), (810, 800), (850, 1000)], light(cloth, 0.1), dark(cloth, 0.1))
+    c.polygon(
+        [(150, 1000), (190, 800), (350, 720), (650, 720), (810, 800), (850, 1000)],
+        light(cloth, 0.1),
+        dark(cloth, 0.1),
+    )
     c.box(438, 570, 124, 190, 56, dark(skin, 0.12), dark(skin, 0.04))
     c.ellipse(500, 738, 84, 44, dark(skin, 0.03))
     c.ellipse(500, 430, 142, 180, light(skin, 0.12), skin)

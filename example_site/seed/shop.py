@@ -89,7 +89,12 @@ def _article(article: Article, position: int, product_class: Any, category: Any,
     for index, size in enumerate(article.sizes):
         child, created = Product.objects.update_or_create(
             upc=f"{article.sku}-{size}",
-            defaults={"title": "", "structure": Product.CHILD, "parent": product, "slug": f"{product.slug}-{size.lower()}"},
+            defaults={
+                "title": "",
+                "structure": Product.CHILD,
+                "parent": product,
+                "slug": f"{product.slug}-{size.lower()}",
+            },
         )
         if getattr(child.attr, "size", None) != size:
             child.attr.size = size

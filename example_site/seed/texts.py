@@ -11,7 +11,9 @@ def _cards(heading: str, *cards: dict[str, Any]) -> dict[str, Any]:
     return {"type": "cards", "value": {"heading": heading, "cards": list(cards)}}
 
 
-def _card(heading: str, text: str, image: str | None = None, link: str = "", category: str = "") -> dict[str, Any]:
+def _card(
+    heading: str, text: str, image: str | None = None, link: str = "", category: str = ""
+) -> dict[str, Any]:
     return {"heading": heading, "text": text, "image": image, "link": _link(link, category)}
 
 
@@ -19,11 +21,16 @@ def _link(text: str = "", category: str = "") -> dict[str, Any]:
     return {"text": text, "page": None, "category": category}
 
 
-def _image_text(image: str, heading: str, text: str, link: str = "", category: str = "", right: bool = False) -> Any:
+def _image_text(
+    image: str, heading: str, text: str, link: str = "", category: str = "", right: bool = False
+) -> Any:
     return {
         "type": "image_text",
         "value": {
-            "image": image, "heading": heading, "text": text, "link": _link(link, category),
+            "image": image,
+            "heading": heading,
+            "text": text,
+            "link": _link(link, category),
             "picture_on_the_right": right,
         },
     }
@@ -40,7 +47,10 @@ def _quote(text: str, author: str) -> dict[str, Any]:
 def _questions(heading: str, *pairs: tuple[str, str]) -> dict[str, Any]:
     return {
         "type": "questions",
-        "value": {"heading": heading, "questions": [{"question": q, "answer": f"<p>{a}</p>"} for q, a in pairs]},
+        "value": {
+            "heading": heading,
+            "questions": [{"question": q, "answer": f"<p>{a}</p>"} for q, a in pairs],
+        },
     }
 
 
@@ -61,38 +71,95 @@ HOME: dict[str, Any] = {
         "body": [
             _cards(
                 "Three ways to begin",
-                _card("Come and try", "<p>One class, any level. Mats and blocks are waiting for you.</p>", "room", "Book a single class", "passes"),
-                _card("Practice at your pace", "<p>Five or ten classes, valid for months. No subscription.</p>", "garden", "See the passes", "passes"),
-                _card("Go deeper", "<p>Workshops on Saturdays, and a weekend by the sea.</p>", "sea", "See the workshops", "workshops"),
+                _card(
+                    "Come and try",
+                    "<p>One class, any level. Mats and blocks are waiting for you.</p>",
+                    "room",
+                    "Book a single class",
+                    "passes",
+                ),
+                _card(
+                    "Practice at your pace",
+                    "<p>Five or ten classes, valid for months. No subscription.</p>",
+                    "garden",
+                    "See the passes",
+                    "passes",
+                ),
+                _card(
+                    "Go deeper",
+                    "<p>Workshops on Saturdays, and a weekend by the sea.</p>",
+                    "sea",
+                    "See the workshops",
+                    "workshops",
+                ),
             ),
             _image_text(
-                "room", "A studio where nobody watches",
-                "<p>Twelve people at most, no mirrors, and a teacher who knows your name by the second week. We teach hatha, "
+                "room",
+                "A studio where nobody watches",
+                "<p>Twelve people at most, no mirrors, and a teacher who knows your name by the second "
+                "week. We teach hatha, "
                 "vinyasa and yin, from seven in the morning to nine at night.</p>",
-                "Passes and memberships", "passes",
+                "Passes and memberships",
+                "passes",
             ),
-            _products("From the shop", "MAT-ROOT", "BOTTLE-STEEL", "CUSHION", "BLOCK-CORK", link="Everything in the shop"),
+            _products(
+                "From the shop",
+                "MAT-ROOT",
+                "BOTTLE-STEEL",
+                "CUSHION",
+                "BLOCK-CORK",
+                link="Everything in the shop",
+            ),
             _quote("I came for my back and stayed for the Tuesday tea.", "Camille, since 2023"),
         ],
     },
     "fr": {
         "title": "Studio Souffle",
-        "introduction": "Du yoga dans deux salles paisibles près de la Loire, et une petite boutique avec ce que nous utilisons nous-mêmes.",
+        "introduction": (
+            "Du yoga dans deux salles paisibles près de la Loire, et une petite boutique avec ce que nous "
+            "utilisons nous-mêmes."
+        ),
         "body": [
             _cards(
                 "Trois façons de commencer",
-                _card("Venez essayer", "<p>Un cours, tous niveaux. Tapis et briques vous attendent.</p>", "room", "Réserver un cours", "passes"),
-                _card("Pratiquez à votre rythme", "<p>Cinq ou dix cours, valables plusieurs mois. Sans abonnement.</p>", "garden", "Voir les cartes", "passes"),
-                _card("Allez plus loin", "<p>Des ateliers le samedi, et un week-end à la mer.</p>", "sea", "Voir les ateliers", "workshops"),
+                _card(
+                    "Venez essayer",
+                    "<p>Un cours, tous niveaux. Tapis et briques vous attendent.</p>",
+                    "room",
+                    "Réserver un cours",
+                    "passes",
+                ),
+                _card(
+                    "Pratiquez à votre rythme",
+                    "<p>Cinq ou dix cours, valables plusieurs mois. Sans abonnement.</p>",
+                    "garden",
+                    "Voir les cartes",
+                    "passes",
+                ),
+                _card(
+                    "Allez plus loin",
+                    "<p>Des ateliers le samedi, et un week-end à la mer.</p>",
+                    "sea",
+                    "Voir les ateliers",
+                    "workshops",
+                ),
             ),
             _image_text(
-                "room", "Un studio où personne ne vous regarde",
-                "<p>Douze personnes au plus, pas de miroir, et un professeur qui connaît votre prénom dès la deuxième semaine. "
-                "Nous enseignons le hatha, le vinyasa et le yin, de sept heures du matin à neuf heures du soir.</p>",
-                "Cartes et abonnements", "passes",
+                "room",
+                "Un studio où personne ne vous regarde",
+                "<p>Douze personnes au plus, pas de miroir, et un professeur qui connaît votre prénom dès "
+                "la deuxième semaine. "
+                "Nous enseignons le hatha, le vinyasa et le yin, de sept heures du matin à neuf heures du "
+                "soir.</p>",
+                "Cartes et abonnements",
+                "passes",
             ),
-            _products("À la boutique", "MAT-ROOT", "BOTTLE-STEEL", "CUSHION", "BLOCK-CORK", link="Toute la boutique"),
-            _quote("Je suis venue pour mon dos, je suis restée pour le thé du mardi.", "Camille, depuis 2023"),
+            _products(
+                "À la boutique", "MAT-ROOT", "BOTTLE-STEEL", "CUSHION", "BLOCK-CORK", link="Toute la boutique"
+            ),
+            _quote(
+                "Je suis venue pour mon dos, je suis restée pour le thé du mardi.", "Camille, depuis 2023"
+            ),
         ],
     },
 }
@@ -106,16 +173,24 @@ PAGES: list[dict[str, Any]] = [
             "introduction": "A former sail loft, two rooms with oak floors, and a courtyard with a fig tree.",
             "body": [
                 _text(
-                    "<p>Maëlle opened Studio Souffle in 2016 with nine mats and a kettle. Today eight teachers share two "
-                    "rooms in the Olivettes district, ten minutes' walk from the station.</p><h2>How we teach</h2><p>Slowly, "
-                    "and with props. A posture is right when you can breathe in it. We propose a variation to everyone, and "
-                    "nobody is asked to be an example.</p><h2>What we are careful about</h2><ul><li>Small groups: twelve in "
-                    "the large room, eight in the small one.</li><li>Heating with wood, green electricity, water from the "
-                    "tap.</li><li>A solidarity price for students and people looking for work: ask at the desk.</li></ul>"
+                    "<p>Maëlle opened Studio Souffle in 2016 with nine mats and a kettle. Today eight "
+                    "teachers share two "
+                    "rooms in the Olivettes district, ten minutes' walk from the station.</p><h2>How we "
+                    "teach</h2><p>Slowly, "
+                    "and with props. A posture is right when you can breathe in it. We propose a variation "
+                    "to everyone, and "
+                    "nobody is asked to be an example.</p><h2>What we are careful about</h2><ul><li>Small "
+                    "groups: twelve in "
+                    "the large room, eight in the small one.</li><li>Heating with wood, green electricity, "
+                    "water from the "
+                    "tap.</li><li>A solidarity price for students and people looking for work: ask at the "
+                    "desk.</li></ul>"
                 ),
                 _image_text(
-                    "garden", "The courtyard",
-                    "<p>Tea is poured after each evening class. Stay as long as you like: the door closes at half past nine.</p>",
+                    "garden",
+                    "The courtyard",
+                    "<p>Tea is poured after each evening class. Stay as long as you like: the door closes "
+                    "at half past nine.</p>",
                     right=True,
                 ),
             ],
@@ -126,17 +201,25 @@ PAGES: list[dict[str, Any]] = [
             "introduction": "Une ancienne voilerie, deux salles au parquet de chêne et une cour avec un figuier.",
             "body": [
                 _text(
-                    "<p>Maëlle a ouvert le Studio Souffle en 2016 avec neuf tapis et une bouilloire. Aujourd’hui, huit "
-                    "professeurs partagent deux salles dans le quartier des Olivettes, à dix minutes à pied de la gare.</p>"
-                    "<h2>Notre façon d’enseigner</h2><p>Lentement, et avec des supports. Une posture est juste quand on y "
-                    "respire. Nous proposons une variante à chacun, et personne n’est montré en exemple.</p><h2>Ce à quoi "
-                    "nous tenons</h2><ul><li>De petits groupes : douze dans la grande salle, huit dans la petite.</li><li>"
-                    "Un chauffage au bois, de l’électricité verte, l’eau du robinet.</li><li>Un tarif solidaire pour les "
+                    "<p>Maëlle a ouvert le Studio Souffle en 2016 avec neuf tapis et une bouilloire. "
+                    "Aujourd’hui, huit "
+                    "professeurs partagent deux salles dans le quartier des Olivettes, à dix minutes à "
+                    "pied de la gare.</p>"
+                    "<h2>Notre façon d’enseigner</h2><p>Lentement, et avec des supports. Une posture est "
+                    "juste quand on y "
+                    "respire. Nous proposons une variante à chacun, et personne n’est montré en "
+                    "exemple.</p><h2>Ce à quoi "
+                    "nous tenons</h2><ul><li>De petits groupes : douze dans la grande salle, huit dans la "
+                    "petite.</li><li>"
+                    "Un chauffage au bois, de l’électricité verte, l’eau du robinet.</li><li>Un tarif "
+                    "solidaire pour les "
                     "étudiants et les personnes en recherche d’emploi : demandez à l’accueil.</li></ul>"
                 ),
                 _image_text(
-                    "garden", "La cour",
-                    "<p>Le thé est servi après chaque cours du soir. Restez autant que vous voulez : la porte ferme à neuf "
+                    "garden",
+                    "La cour",
+                    "<p>Le thé est servi après chaque cours du soir. Restez autant que vous voulez : la "
+                    "porte ferme à neuf "
                     "heures et demie.</p>",
                     right=True,
                 ),
@@ -148,7 +231,10 @@ PAGES: list[dict[str, Any]] = [
         "en": {
             "title": "Timetable",
             "slug": "timetable",
-            "introduction": "Thirty hours of classes a week. Come ten minutes early; the door closes when the class begins.",
+            "introduction": (
+                "Thirty hours of classes a week. Come ten minutes early; the door closes when the class "
+                "begins."
+            ),
             "body": [
                 _timetable(
                     "This season",
@@ -173,7 +259,10 @@ PAGES: list[dict[str, Any]] = [
         "fr": {
             "title": "Horaires",
             "slug": "horaires",
-            "introduction": "Trente heures de cours par semaine. Venez dix minutes en avance : la porte ferme quand le cours commence.",
+            "introduction": (
+                "Trente heures de cours par semaine. Venez dix minutes en avance : la porte ferme quand le "
+                "cours commence."
+            ),
             "body": [
                 _timetable(
                     "Cette saison",
@@ -205,10 +294,26 @@ PAGES: list[dict[str, Any]] = [
             "body": [
                 _cards(
                     "",
-                    _card("Maëlle", "<p>Founder. Hatha and breathing. Trained in Rishikesh and, she says, mostly by her pupils.</p>", "maelle"),
-                    _card("Idris", "<p>Yin, meditation and singing bowls. Was a sound engineer, still listens for a living.</p>", "idris"),
-                    _card("Soizic", "<p>Gentle and prenatal yoga. Physiotherapist two days a week.</p>", "soizic"),
-                    _card("Lin", "<p>Vinyasa. Danced for ten years and counts to eight in her sleep.</p>", "lin"),
+                    _card(
+                        "Maëlle",
+                        "<p>Founder. Hatha and breathing. Trained in Rishikesh and, she says, mostly by "
+                        "her pupils.</p>",
+                        "maelle",
+                    ),
+                    _card(
+                        "Idris",
+                        "<p>Yin, meditation and singing bowls. Was a sound engineer, still listens for a "
+                        "living.</p>",
+                        "idris",
+                    ),
+                    _card(
+                        "Soizic",
+                        "<p>Gentle and prenatal yoga. Physiotherapist two days a week.</p>",
+                        "soizic",
+                    ),
+                    _card(
+                        "Lin", "<p>Vinyasa. Danced for ten years and counts to eight in her sleep.</p>", "lin"
+                    ),
                 ),
             ],
         },
@@ -219,9 +324,23 @@ PAGES: list[dict[str, Any]] = [
             "body": [
                 _cards(
                     "",
-                    _card("Maëlle", "<p>Fondatrice. Hatha et respiration. Formée à Rishikesh et, dit-elle, surtout par ses élèves.</p>", "maelle"),
-                    _card("Idris", "<p>Yin, méditation et bols chantants. Ancien ingénieur du son, il écoute toujours pour vivre.</p>", "idris"),
-                    _card("Soizic", "<p>Yoga doux et prénatal. Kinésithérapeute deux jours par semaine.</p>", "soizic"),
+                    _card(
+                        "Maëlle",
+                        "<p>Fondatrice. Hatha et respiration. Formée à Rishikesh et, dit-elle, surtout par "
+                        "ses élèves.</p>",
+                        "maelle",
+                    ),
+                    _card(
+                        "Idris",
+                        "<p>Yin, méditation et bols chantants. Ancien ingénieur du son, il écoute toujours "
+                        "pour vivre.</p>",
+                        "idris",
+                    ),
+                    _card(
+                        "Soizic",
+                        "<p>Yoga doux et prénatal. Kinésithérapeute deux jours par semaine.</p>",
+                        "soizic",
+                    ),
                     _card("Lin", "<p>Vinyasa. A dansé dix ans et compte jusqu’à huit en dormant.</p>", "lin"),
                 ),
             ],
@@ -236,16 +355,38 @@ PAGES: list[dict[str, Any]] = [
             "body": [
                 _questions(
                     "Good to know",
-                    ("What do I need?", "Clothes that you can move in. We lend mats, blocks, straps and blankets, and wash them."),
-                    ("I have never done yoga. Which class?", "Gentle yoga on Tuesday morning or any “all levels” class. Tell the teacher: that is what they are there for."),
-                    ("How do I book?", "Buy a class or a pass in the shop, then write to hello@studio-souffle.example.com or come to the desk."),
+                    (
+                        "What do I need?",
+                        "Clothes that you can move in. We lend mats, blocks, straps and blankets, and wash "
+                        "them.",
+                    ),
+                    (
+                        "I have never done yoga. Which class?",
+                        "Gentle yoga on Tuesday morning or any “all levels” class. Tell the teacher: that "
+                        "is what they are there for.",
+                    ),
+                    (
+                        "How do I book?",
+                        "Buy a class or a pass in the shop, then write to hello@studio-souffle.example.com "
+                        "or come to the desk.",
+                    ),
                     ("Can I cancel a class?", "Up to two hours before, without losing it."),
-                    ("Where are you?", "12 rue des Olivettes, Nantes. Tram 1, stop Manufacture, then five minutes on foot."),
-                    ("Can I return something from the shop?", "Within 30 days, unused. Bring it to the desk or send it back; we refund within the week."),
+                    (
+                        "Where are you?",
+                        "12 rue des Olivettes, Nantes. Tram 1, stop Manufacture, then five minutes on foot.",
+                    ),
+                    (
+                        "Can I return something from the shop?",
+                        "Within 30 days, unused. Bring it to the desk or send it back; we refund within "
+                        "the week.",
+                    ),
                 ),
                 _image_text(
-                    "dawn", "Your first class",
-                    "<p>A single class is valid for three months, for any hour in the timetable.</p>", "Book a single class", "passes",
+                    "dawn",
+                    "Your first class",
+                    "<p>A single class is valid for three months, for any hour in the timetable.</p>",
+                    "Book a single class",
+                    "passes",
                 ),
             ],
         },
@@ -256,16 +397,40 @@ PAGES: list[dict[str, Any]] = [
             "body": [
                 _questions(
                     "Bon à savoir",
-                    ("Que faut-il apporter ?", "Une tenue dans laquelle vous bougez bien. Nous prêtons tapis, briques, sangles et couvertures, et nous les lavons."),
-                    ("Je n’ai jamais fait de yoga. Quel cours choisir ?", "Le yoga doux du mardi matin, ou tout cours « tous niveaux ». Dites-le au professeur : il est là pour ça."),
-                    ("Comment réserver ?", "Achetez un cours ou une carte à la boutique, puis écrivez à hello@studio-souffle.example.com ou passez à l’accueil."),
+                    (
+                        "Que faut-il apporter ?",
+                        "Une tenue dans laquelle vous bougez bien. Nous prêtons tapis, briques, sangles et "
+                        "couvertures, et nous les lavons.",
+                    ),
+                    (
+                        "Je n’ai jamais fait de yoga. Quel cours choisir ?",
+                        "Le yoga doux du mardi matin, ou tout cours « tous niveaux ». Dites-le au "
+                        "professeur : il est là pour ça.",
+                    ),
+                    (
+                        "Comment réserver ?",
+                        "Achetez un cours ou une carte à la boutique, puis écrivez à "
+                        "hello@studio-souffle.example.com ou passez à l’accueil.",
+                    ),
                     ("Puis-je annuler un cours ?", "Jusqu’à deux heures avant, sans le perdre."),
-                    ("Où êtes-vous ?", "12 rue des Olivettes, à Nantes. Tram 1, arrêt Manufacture, puis cinq minutes à pied."),
-                    ("Puis-je retourner un article ?", "Sous 30 jours, non utilisé. Apportez-le à l’accueil ou renvoyez-le : nous remboursons dans la semaine."),
+                    (
+                        "Où êtes-vous ?",
+                        "12 rue des Olivettes, à Nantes. Tram 1, arrêt Manufacture, puis cinq minutes à "
+                        "pied.",
+                    ),
+                    (
+                        "Puis-je retourner un article ?",
+                        "Sous 30 jours, non utilisé. Apportez-le à l’accueil ou renvoyez-le : nous "
+                        "remboursons dans la semaine.",
+                    ),
                 ),
                 _image_text(
-                    "dawn", "Votre premier cours",
-                    "<p>Un cours à l’unité est valable trois mois, à n’importe quelle heure de la grille.</p>", "Réserver un cours", "passes",
+                    "dawn",
+                    "Votre premier cours",
+                    "<p>Un cours à l’unité est valable trois mois, à n’importe quelle heure de la "
+                    "grille.</p>",
+                    "Réserver un cours",
+                    "passes",
                 ),
             ],
         },
