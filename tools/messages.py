@@ -87,7 +87,19 @@ def begin(package: Path) -> None:
                 continue
             po.parent.mkdir(parents=True, exist_ok=True)
             with po.open("wb") as handle:
-                write_po(handle, Catalog(locale=language, project=package.name, charset="utf-8", fuzzy=False))
+                write_po(
+                    handle,
+                    Catalog(
+                        locale=language,
+                        project="wagtail-referrals",
+                        header_comment=f"# Translations of {package.name}.",
+                        last_translator="wagtail-referrals contributors",
+                        language_team=language,
+                        msgid_bugs_address="",
+                        charset="utf-8",
+                        fuzzy=False,
+                    ),
+                )
 
 
 def _read(po: Path) -> Catalog:
