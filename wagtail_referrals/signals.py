@@ -1,10 +1,11 @@
-"""What the engine tells its readers. Sent with ``send_robust`` once the transaction has committed."""
+"""What the engine tells its readers, always with ``send_robust``."""
 
 from django.dispatch import Signal
 
-# referral: Referral, verdict: rewards.Verdict
+# After the commit. referral: Referral, verdict: rewards.Verdict
 referral_settled = Signal()
-# reward: Reward, delta: Decimal in reward.currency (negative: taken back)
+# Within settle's transaction, so that a reader's rows are never lost: write rows only, in a savepoint of your own.
+# reward: Reward, delta: Decimal in reward.currency (negative: taken back), now: datetime
 reward_changed = Signal()
-# purchase: Purchase
+# When an order was attributed, within the checkout's transaction. purchase: Purchase
 purchase_recorded = Signal()

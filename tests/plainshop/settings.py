@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "wagtail_referrals.tracking.ReferralMiddleware",
 ]
 
 TEMPLATES = [
@@ -80,3 +81,5 @@ MEDIA_ROOT = ROOT / ".cache" / "media" / str(os.getpid())
 
 WAGTAIL_SITE_NAME = "Plain shop"
 WAGTAILADMIN_BASE_URL = "http://testserver"
+
+WAGTAIL_REFERRALS = {"SHOP": "tests.plainshop.shop.PlainShop"}

@@ -54,12 +54,14 @@ class PlainShop:
         Voucher.objects.filter(code=code).update(void=True)
 
 
-def discount_for(basket: Basket, goods: Decimal) -> dict[str, Decimal]:
+def discount_for(basket: Basket, goods: Decimal, now: datetime) -> dict[str, Decimal]:
     """What the friend's discounts take off, by voucher code."""
     found = {}
-    claim = rewards.commit(basket_reference=str(basket.pk), user=basket.user)
+    claim = rewards.commit(basket_reference=str(basket.pk), user=basket.user, now=now)
     for grant in rewards.active_discounts(claim) if claim else []:
-        refusal = rewards.discount_refusal(grant, user_id=basket.user_id, basket_reference=str(basket.pk))
+        refusal = rewards.discount_refusal(
+            grant, user_id=basket.user_id, basket_reference=str(basket.pk), now=now
+        )
         voucher = Voucher.objects.get(code=grant.code)
         if refusal is None and not voucher.void:
             off = voucher.amount if voucher.percent is None else goods * voucher.percent / 100
@@ -78,7 +80,7 @@ def place_order(
     use_credit: Decimal = Decimal(0),
 ) -> Order:
     """Reserve credit, charge the rest, write the order, capture, attribute."""
-    discounts = discount_for(basket, goods)
+    discounts = discount_for(basket, goods, now)
     total = goods - sum(discounts.values(), Decimal(0))
     if use_credit:
         credit.reserve(

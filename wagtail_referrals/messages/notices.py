@@ -36,7 +36,7 @@ def write(
     transaction.on_commit(deliver_pending, robust=True)
 
 
-def tell_about_reward(sender: type[Reward], *, reward: Reward, delta: Decimal, **kwargs: Any) -> None:
+def tell_about_reward(sender: type[Reward], *, reward: Reward, delta: Decimal, now: datetime, **kwargs: Any) -> None:
     """Given, or taken back: the customer hears of both."""
     if reward.user is None:
         return
@@ -56,6 +56,7 @@ def tell_about_reward(sender: type[Reward], *, reward: Reward, delta: Decimal, *
         data=data,
         referral=reward.referral,
         language=_language(reward),
+        now=now,
     )
 
 

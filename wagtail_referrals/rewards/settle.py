@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
@@ -263,7 +263,7 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
     if delta and rule is not None:
         kind = "reward_given" if delta > 0 else "reward_reduced" if target else "reward_taken_back"
         _record(reward, kind, rule, delta, now, f"reward:{reward.pk}:{reward.revision}")
-        _tell(reward, delta)
+        _tell(reward, delta, now)
     elif state == Reward.State.REFUSED and before != (state, reason):
         _record(reward, "reward_refused", rule, delta, now, f"reward_refused:{reward.pk}:{reason}")
     return True
@@ -306,10 +306,13 @@ def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime,
     timeline.record(kind, referral=reward.referral, data=data, key=key, now=now)
 
 
-def _tell(reward: Reward, delta: Decimal) -> None:
-    """Readers write their rows within our transaction, so that none is lost; what they break is theirs alone."""
-    with transaction.atomic():
-        signals.reward_changed.send_robust(sender=Reward, reward=reward, delta=delta)
+def _tell(reward: Reward, delta: Decimal, now: datetime) -> None:
+    """Readers write their rows within our transaction, so that none is lost. What they break does not undo the reward."""
+    try:
+        with transaction.atomic():
+            signals.reward_changed.send_robust(sender=Reward, reward=reward, delta=delta, now=now)
+    except DatabaseError:
+        logger.exception("A receiver of reward_changed left a broken transaction behind, for reward %s.", reward.pk)
 
 
 def _apply_discounts(
