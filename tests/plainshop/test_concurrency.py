@@ -1,0 +1,157 @@
+"""Real threads and real transactions: what the database promises when everything happens at once."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.db import connection, connections
+
+from tests.plainshop.models import Order
+from tests.plainshop.test_chain import DAY, friend_orders, visit
+from wagtail_referrals import credit, messages, rewards
+from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs.models import Budget
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
+from wagtail_referrals.tracking.models import Claim
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="concurrency is proved on PostgreSQL"),
+]
+
+THREADS = 16
+
+
+def at_once(*jobs):
+    """Run the jobs in threads that start together; their results, an exception as itself."""
+    barrier = threading.Barrier(len(jobs))
+    results = [None] * len(jobs)
+
+    def run(index, job):
+        try:
+            barrier.wait(timeout=30)
+            results[index] = job()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(index, job)) for index, job in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert not any(thread.is_alive() for thread in threads), "a thread hangs: a deadlock?"
+    errors = [result for result in results if isinstance(result, Exception)]
+    assert not errors, errors
+    return results
+
+
+def delivered(advocate, terms, basket, now, count):
+    for number in range(count):
+        friend_orders(advocate, terms, basket, now, number=str(number), email=f"friend{number}@example.com")
+    Order.objects.update(paid_at=now, shipped_at=now)
+
+
+def test_two_sweeps_at_once_give_one_reward_and_one_mail(advocate, camille, make_program, basket, now):
+    _, terms, _ = make_program()
+    delivered(advocate, terms, basket, now, 5)
+    later = now + 15 * DAY
+
+    def work():
+        rewards.sweep(now=later)
+        messages.deliver_pending(now=later)
+
+    at_once(*[work] * 4)
+    # What one worker skipped because another had it locked is no longer due; nothing is left over.
+    rewards.sweep(now=later)
+    messages.deliver_pending(now=later)
+    assert credit.available(camille, "EUR") == Decimal("75.00")
+    assert Reward.objects.filter(posted=15, revision=1).count() == 5
+    assert Message.objects.filter(state="sent").count() == len(mail.outbox) == 5
+
+
+def test_a_cap_holds_whoever_settles(advocate, camille, make_program, basket, now):
+    _, terms, _ = make_program(cap_count=3)
+    delivered(advocate, terms, basket, now, THREADS)
+    ids = list(Referral.objects.values_list("pk", flat=True))
+    at_once(*[lambda pk=pk: rewards.settle(pk, now=now + 15 * DAY) for pk in ids])
+    assert credit.available(camille, "EUR") == Decimal("45.00")
+    assert sorted(Reward.objects.filter(slot__isnull=False).values_list("slot", flat=True)) == [1, 2, 3]
+    assert Reward.objects.filter(reason="cap").count() == THREADS - 3
+    assert sorted(Referral.objects.values_list("ordinal", flat=True)) == list(range(1, THREADS + 1))
+
+
+def test_a_milestone_is_paid_once(advocate, camille, make_program, basket, now):
+    _, terms, _ = make_program(
+        [
+            {
+                "side": "advocate",
+                "trigger": "nth_referral",
+                "occurrence": 2,
+                "kind": "credit",
+                "amounts": {"EUR": "30.00"},
+            }
+        ]
+    )
+    delivered(advocate, terms, basket, now, 8)
+    ids = list(Referral.objects.values_list("pk", flat=True))
+    at_once(*[lambda pk=pk: rewards.settle(pk, now=now + 15 * DAY) for pk in ids * 2])
+    assert credit.available(camille, "EUR") == Decimal("30.00")
+
+
+def test_a_budget_makes_no_more_promises_than_it_can_keep(advocate, make_program, basket, now):
+    _, terms, _ = make_program(budget_count=5)
+    visits = [visit(advocate, terms, now) for _ in range(THREADS)]
+    baskets = [str(basket().pk) for _ in range(THREADS)]
+    made = at_once(
+        *[
+            lambda v=v, b=b: rewards.commit(visit=v, basket_reference=b, now=now)
+            for v, b in zip(visits, baskets, strict=True)
+        ]
+    )
+    assert sum(claim is not None for claim in made) == 5
+    assert Budget.objects.get().held == 5
+
+
+def test_one_visitor_in_many_tabs_makes_one_claim(advocate, make_program, basket, now):
+    _, terms, _ = make_program(budget_count=5)
+    made = basket()
+    came = visit(advocate, terms, now)
+    claims = at_once(
+        *[lambda: rewards.commit(visit=came, basket_reference=str(made.pk), now=now)] * THREADS
+    )
+    assert {claim.pk for claim in claims} == {Claim.objects.get().pk}
+    assert Budget.objects.get().held == 1
+    assert DiscountGrant.objects.count() == 1
+
+
+def test_settling_and_spending_at_once_never_lock_each_other_out(advocate, camille, make_program, basket, now):
+    """Checkout locks Account and Lot only; settle comes from above in the stated order."""
+    _, terms, _ = make_program()
+    delivered(advocate, terms, basket, now, 8)
+    credit.grant(user=camille, currency="EUR", amount=Decimal(80), key="start", now=now)
+    ids = list(Referral.objects.values_list("pk", flat=True))
+    later = now + 15 * DAY
+
+    def spend(number):
+        credit.reserve(
+            user=camille,
+            currency="EUR",
+            amount=Decimal(10),
+            order_number=f"s{number}",
+            expires_at=later + timedelta(hours=1),
+            now=later,
+        )
+        credit.capture(order_number=f"s{number}", now=later)
+
+    at_once(
+        *[lambda pk=pk: rewards.settle(pk, now=later) for pk in ids],
+        *[lambda n=n: spend(n) for n in range(8)],
+    )
+    account = credit.account_of(camille, "EUR")
+    assert (account.balance, account.reserved, account.shortfall) == (Decimal(120), 0, 0)
+    assert connection.vendor == "postgresql"
