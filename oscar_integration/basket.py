@@ -1,0 +1,441 @@
+"""Invitations and Oscar's baskets: tying them, putting the friend's discount in, taking it out, telling the shopper.
+
+Whatever fails here is logged, and the shopper goes on without it. A request without a share link and without an
+invitation costs no query.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.signing import BadSignature, Signer
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.functional import SimpleLazyObject, empty
+from django.utils.timezone import localtime
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from oscar.core.loading import get_class, get_model
+from oscar.core.utils import get_default_currency, redirect_to_referrer
+
+from oscar_integration import vouchers
+from wagtail_referrals import credit, people, rewards, tracking
+
+if TYPE_CHECKING:
+    from oscar.apps.basket.views import VoucherAddView as _VoucherAddView
+    from oscar.apps.checkout.views import PaymentDetailsView as _CheckoutView
+else:
+    _VoucherAddView = _CheckoutView = object
+
+logger = logging.getLogger("oscar_integration")
+
+# What the browser's session remembers of an invitation; there is none without one.
+SESSION_KEY: Final = "wagtail_referrals.basket"
+
+
+# Without a request
+
+
+def attach_claim(basket: Any, token: str, *, now: Any = None) -> Any | None:
+    """Tie an invitation to a basket that no browser fills: a headless shop's, an app's, one filled by staff.
+
+    ``token`` is what ``tracking.token_for(visit)`` or ``request.referral.token`` gave. The friend's discount is put
+    into the basket; as after adding a product, offers are to be applied afterwards. Returns the claim, ``None`` for a
+    token that is forged, too old or refused. Call it again when the basket gets an owner.
+    """
+    if not isinstance(token, str) or not token:
+        return None
+    if basket.pk is None:
+        basket.save()
+    with transaction.atomic():
+        claim = rewards.commit(
+            token=token,
+            basket_reference=str(basket.pk),
+            user=basket.owner,
+            language=get_language() or "",
+            now=now,
+        )
+        if claim is None:
+            return None
+        added = add_vouchers(basket, [grant.code for grant in rewards.active_discounts(claim)])
+    if added:
+        basket.reset_offer_applications()
+    return claim
+
+
+def add_vouchers(basket: Any, codes: Iterable[str]) -> list[Any]:
+    """Put the vouchers with these codes into the basket; those that were not in it."""
+    wanted = [code for code in codes if code]
+    if not wanted:
+        return []
+    missing = list(get_model("voucher", "Voucher").objects.filter(code__in=wanted).exclude(basket=basket.pk))
+    basket.vouchers.add(*missing)
+    return missing
+
+
+def apply_offers(request: HttpRequest) -> None:
+    """Work out the discounts of the request's basket anew."""
+    basket = request.basket  # type: ignore[attr-defined]
+    basket.reset_offer_applications()
+    get_class("offer.applicator", "Applicator")().apply(basket, request.user, request)
+
+
+# What the session remembers
+
+
+def memory(request: HttpRequest) -> dict[str, Any]:
+    session = getattr(request, "session", None)
+    found = session.get(SESSION_KEY) if session is not None else None
+    return found if isinstance(found, dict) else {}
+
+
+def remember(request: HttpRequest, **values: Any) -> None:
+    """Keep values in the session; written only where they change something, and never one that says nothing."""
+    if not hasattr(request, "session"):
+        return
+    before = memory(request)
+    after = {name: value for name, value in {**before, **values}.items() if value}
+    if after == before:
+        return
+    if after:
+        request.session[SESSION_KEY] = after
+    else:
+        del request.session[SESSION_KEY]
+
+
+# What the request knows
+
+
+def loaded_basket(request: HttpRequest) -> Any | None:
+    """The request's basket if somebody has asked for it already: asking may cost queries, and make one."""
+    basket = getattr(request, "basket", None)
+    if isinstance(basket, SimpleLazyObject) and basket._wrapped is empty:
+        return None
+    return basket
+
+
+def basket_reference(request: HttpRequest) -> str:
+    """Number of the basket that the request comes with, "" if it has none. No query."""
+    basket = loaded_basket(request)
+    if basket is not None:
+        return str(basket.pk) if basket.pk else ""
+    signed = request.COOKIES.get(settings.OSCAR_BASKET_COOKIE_OPEN)  # type: ignore[misc]
+    if not signed or not hasattr(request, "basket"):
+        return ""
+    try:
+        return str(int(Signer().unsign(signed)))
+    except (BadSignature, ValueError):
+        return ""
+
+
+def applied_codes(basket: Any) -> set[str]:
+    """Codes of our vouchers that give this basket something now. No query."""
+    return {
+        application["voucher"].code
+        for application in basket.offer_applications
+        if application["voucher"] is not None and vouchers.is_ours(application["voucher"].code)
+    }
+
+
+def has_trace(request: HttpRequest) -> bool:
+    """Does anything in the request speak of an invitation? No query beyond what Oscar has asked anyway."""
+    if tracking.arrival_of(request).visit_id is not None or memory(request).get("claim"):
+        return True
+    basket = loaded_basket(request)
+    return basket is not None and bool(applied_codes(basket))
+
+
+# The steps of a shopper
+
+
+def commit(request: HttpRequest, *, user: Any = None, email: str = "") -> Any | None:
+    """The claim of this request; made now if this is the first commitment after a share link."""
+    arrival = tracking.arrival_of(request)
+    person = user if user is not None else request.user
+    claim = rewards.commit(
+        visit=arrival.visit,
+        basket_reference=basket_reference(request) or None,
+        user=person if person.is_authenticated else None,
+        email=email,
+        language=get_language() or "",
+    )
+    if claim is not None:
+        remember(request, claim=claim.pk)
+    return claim
+
+
+def synchronise(request: HttpRequest, claim: Any) -> None:
+    """Make the basket hold the discounts that the claim gives now, and say what changed and why."""
+    basket = request.basket  # type: ignore[attr-defined]
+    if not basket.pk or not basket.can_be_edited:
+        return
+    grants = list(claim.discounts.all())
+    removed = set(memory(request).get("removed", ()))
+    usable = [grant.code for grant in grants if grant.state == "issued" and grant.code not in removed]
+    gone = {grant.code: grant.reason for grant in grants if grant.state == "void"}
+    lost = applied_codes(basket) & set(gone)
+    added = add_vouchers(basket, usable)
+    if added or lost:
+        apply_offers(request)
+    if added:
+        _say_added(request, claim, added)
+    _say_withheld(request, claim, gone, lost)
+
+
+def at_checkout(request: HttpRequest, email: str = "") -> None:
+    """Before a page of the checkout shows a total: who is it, and may they have the discount?"""
+    basket = request.basket  # type: ignore[attr-defined]
+    if basket.is_empty or not has_trace(request):
+        return
+    if not email and not request.user.is_authenticated:
+        email = get_class("checkout.utils", "CheckoutSessionData")(request).get_guest_email() or ""
+    claim = commit(request, email=email)
+    if claim is not None:
+        synchronise(request, claim)
+    remember(request, shown=sorted(applied_codes(basket)))
+
+
+def lost_since_shown(request: HttpRequest) -> bool:
+    """Has a discount gone since the shopper was shown the total they agree to now? Then says so. No query."""
+    shown = set(memory(request).get("shown", ()))
+    if not shown - applied_codes(request.basket):  # type: ignore[attr-defined]
+        return False
+    remember(request, shown=[])
+    messages.warning(
+        request,
+        _(
+            "The discount of your invitation can no longer be used. The new total is %(total)s. Nothing was charged."
+        )
+        % {"total": total_words(request.basket)},  # type: ignore[attr-defined]
+        fail_silently=True,
+    )
+    return True
+
+
+def at_login(request: HttpRequest, user: Any) -> None:
+    """Baskets are about to merge, which sends no signal: the claim goes with the person from here on."""
+    before = basket_reference(request)
+    claim = commit(request, user=user)
+    if claim is None or not hasattr(request, "basket"):
+        return
+    basket = request.basket
+    if basket.owner_id == user.pk:
+        # Nobody had asked for the basket before: it was merged just now.
+        if str(basket.pk) != before:
+            tracking.link_basket(claim, str(basket.pk))
+    else:
+        theirs = get_model("basket", "Basket").open.filter(owner=user).first()
+        if theirs is not None:
+            tracking.link_basket(claim, str(theirs.pk))
+            add_vouchers(theirs, [grant.code for grant in rewards.active_discounts(claim)])
+    synchronise(request, claim)
+
+
+# Words for the shopper
+
+
+def total_words(basket: Any) -> str:
+    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
+    return credit.format_money(total, basket.currency or get_default_currency())
+
+
+def refusal_words(reason: str) -> str:
+    """Why the shopper cannot have the friend's discount, said to them."""
+    words = {
+        "existing_customer": _("This offer is for new customers, and you have ordered here before."),
+        "own_link": _("This is your own invitation: it is for your friends."),
+        "used": _("You have used an invitation to this offer already."),
+        "lapsed": _("The days to order after the invitation are over."),
+        "replaced": _("Another invitation has taken its place."),
+    }
+    return words.get(reason, _("This discount can no longer be used."))
+
+
+def _say_added(request: HttpRequest, claim: Any, added: list[Any]) -> None:
+    basket = request.basket  # type: ignore[attr-defined]
+    applications = {
+        application["voucher"].pk: application
+        for application in basket.offer_applications
+        if application["voucher"]
+    }
+    name = people.invitation_name(claim.advocate.public_name)
+    for voucher in added:
+        application = applications.get(voucher.pk)
+        if application is None:
+            text = nothing_words(basket, voucher, claim)
+        elif application["result"].affects_shipping:
+            text = _("Invited by %(name)s: delivery is free.") % {"name": name}
+        else:
+            text = _("Invited by %(name)s: your discount is in the basket. The new total is %(total)s.") % {
+                "name": name,
+                "total": total_words(basket),
+            }
+            others = other_offers(basket)
+            if others:
+                text += " " + _("It does not count for what %(offers)s makes cheaper already.") % {
+                    "offers": others
+                }
+        messages.add_message(
+            request, messages.INFO if application is None else messages.SUCCESS, text, fail_silently=True
+        )
+
+
+def other_offers(basket: Any) -> str:
+    """Names of the offers and vouchers that are not ours and give this basket something."""
+    names = [
+        application["voucher"].name if application["voucher"] is not None else application["name"]
+        for application in basket.offer_applications
+        if application["voucher"] is None or not vouchers.is_ours(application["voucher"].code)
+    ]
+    return ", ".join(f"“{name}”" for name in names)
+
+
+def nothing_words(basket: Any, voucher: Any, claim: Any) -> str:
+    """Why a discount of ours that is in the basket takes nothing off now."""
+    until = date_format(localtime(claim.expires_at), "DATE_FORMAT")
+    conditions = [offer.condition.proxy() for offer in voucher.offers.select_related("condition")]
+    minimums = [
+        condition
+        for condition in conditions
+        if condition.value and condition.type in ("", basket.currency) and not condition.is_met(basket)
+    ]
+    if minimums:
+        return _(
+            "The discount of your invitation counts from a basket of %(minimum)s on. It is saved until %(date)s."
+        ) % {
+            "minimum": credit.format_money(minimums[0].value, basket.currency),
+            "date": until,
+        }
+    others = other_offers(basket)
+    if others:
+        return _(
+            "The discount of your invitation cannot be combined with %(offers)s and takes nothing off this basket. "
+            "It is saved until %(date)s."
+        ) % {"offers": others, "date": until}
+    return _("The discount of your invitation takes nothing off this basket. It is saved until %(date)s.") % {
+        "date": until
+    }
+
+
+def _say_withheld(request: HttpRequest, claim: Any, gone: dict[str, str], lost: set[str]) -> None:
+    """Say once for each invitation that its discount cannot be had, and why; always when it leaves the basket."""
+    told = list(memory(request).get("told", ()))
+    if not gone or (claim.pk in told and not lost):
+        return
+    reason = next((gone[code] for code in lost), next(iter(gone.values())))
+    if not lost and reason not in ("existing_customer", "own_link", "used"):
+        return
+    remember(request, told=[*told, claim.pk])
+    text = refusal_words(reason)
+    basket = request.basket  # type: ignore[attr-defined]
+    if not basket.is_empty:
+        text += " " + _("The discount of your invitation is not in the basket: the total is %(total)s.") % {
+            "total": total_words(basket)
+        }
+    messages.warning(request, text, fail_silently=True)
+
+
+# Oscar's voucher field
+
+
+class ReferralCodeMixin(_VoucherAddView):
+    """For the view behind the basket's voucher field: the shop's own vouchers first, then referral codes."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse
+        try:
+            if accept_code(self.request, form.cleaned_data["code"]):
+                response = redirect_to_referrer(self.request, "basket:summary")
+                return response
+            before = self.ours_before()
+        except Exception:
+            logger.exception("A code in the voucher field could not be looked at as a referral code")
+            before = {}
+        response = super().form_valid(form)
+        if before:
+            try:
+                self.say_what_gave_way(before)
+            except Exception:
+                logger.exception("What a voucher means for the referral discount could not be said")
+        return response
+
+    def ours_before(self) -> dict[str, Any]:
+        """Our vouchers that give something now; Oscar then works out everything anew, as it will on the next page."""
+        basket = self.request.basket
+        codes = applied_codes(basket)
+        if not codes:
+            return {}
+        found = {
+            application["voucher"].code: application["voucher"]
+            for application in basket.offer_applications
+            if application["voucher"] is not None and application["voucher"].code in codes
+        }
+        basket.reset_offer_applications()
+        return found
+
+    def say_what_gave_way(self, before: dict[str, Any]) -> None:
+        basket = self.request.basket
+        apply_offers(self.request)
+        if set(before) - applied_codes(basket):
+            messages.warning(
+                self.request,
+                _(
+                    "The discount of your invitation cannot be combined with %(offers)s and takes nothing off now. "
+                    "Remove the other one to have it back. The new total is %(total)s."
+                )
+                % {"offers": other_offers(basket) or _("this voucher"), "total": total_words(basket)},
+                fail_silently=True,
+            )
+
+
+def accept_code(request: HttpRequest, text: str) -> bool:
+    """Take a referral code that was typed into the voucher field; False when it is none, or a voucher has that name."""
+    basket = request.basket  # type: ignore[attr-defined]
+    if not basket.pk or not people.normalise_code(text):
+        return False
+    if get_model("voucher", "Voucher").objects.filter(code=text).exists():
+        return False
+    with transaction.atomic():
+        typed = rewards.typed_code(
+            text,
+            basket_reference=str(basket.pk),
+            user=request.user if request.user.is_authenticated else None,
+            site_id=tracking.site_id_for(request),
+            language=get_language() or "",
+        )
+        if typed.outcome == "unknown":
+            return False
+        if typed.outcome == "refused" or typed.claim is None:
+            messages.error(request, typed.message, fail_silently=True)
+            return True
+        # Whoever types it wants it, also after having taken it out of the basket.
+        remember(request, claim=typed.claim.pk, removed=[], told=[])
+        messages.success(request, typed.message, fail_silently=True)
+        synchronise(request, typed.claim)
+    return True
+
+
+# Oscar's checkout
+
+
+class ReferralCheckoutMixin(_CheckoutView):
+    """For the views of the payment step and the preview: the discount is right before the total is shown."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            if request.method == "POST" and request.POST.get("action") == "place_order":
+                if has_trace(request) and not request.basket.is_empty and lost_since_shown(request):  # type: ignore[attr-defined]
+                    return HttpResponseRedirect(reverse("checkout:payment-details"))
+            else:
+                with transaction.atomic():
+                    at_checkout(request)
+        except Exception:
+            logger.exception("The invitation of a basket could not be looked at during checkout")
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response

@@ -1,0 +1,359 @@
+"""What we listen to in Oscar. Nothing here may break a page, a checkout or a job of the shop.
+
+Each receiver that writes has a savepoint of its own, catches everything and logs it by order number; the sweep repairs
+what was missed. Receivers of changes to an order only make the engine look again, after the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final
+
+from django.apps import apps
+from django.contrib.auth.signals import user_logged_in
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.models import F
+from django.db.models.signals import post_save
+from django.utils import timezone
+from oscar.apps.basket.signals import basket_addition, voucher_addition, voucher_removal
+from oscar.apps.checkout.signals import pre_payment, start_checkout
+from oscar.apps.customer.signals import user_registered
+from oscar.apps.order.signals import order_placed, order_status_changed
+from oscar.core.loading import get_model
+
+from oscar_integration import basket as baskets
+from oscar_integration import conf, vouchers
+from oscar_integration.capture import capture_for_order
+from oscar_integration.checkout import extend
+from oscar_integration.refunds import return_credit_of_cancelled
+from oscar_integration.shop import email_of, snapshot_of
+from wagtail_referrals import people, rewards, tracking
+from wagtail_referrals.referrals import get_shop, referrals_of, register_friend
+from wagtail_referrals.referrals.models import Purchase
+
+logger = logging.getLogger("oscar_integration")
+
+# Set on an order that was just placed and concerns nobody here: what is saved with it need not be looked at.
+_NOT_OURS: Final = "_referrals_not_ours"
+
+
+def _guarded(what: str, work: Callable[[], None]) -> None:
+    """Run ``work`` in a savepoint; what goes wrong is rolled back to it and logged."""
+    try:
+        with transaction.atomic():
+            work()
+    except Exception:
+        logger.exception("%s failed", what)
+
+
+# The shopper's steps
+
+
+def on_basket_addition(sender: Any, request: Any, **kwargs: Any) -> None:
+    if not baskets.has_trace(request):
+        return
+
+    def work() -> None:
+        claim = baskets.commit(request)
+        if claim is not None:
+            baskets.synchronise(request, claim)
+
+    _guarded("Tying an invitation to a basket", work)
+
+
+def on_voucher_addition(sender: Any, **kwargs: Any) -> None:
+    """Oscar's view sends it in the middle of its own work: tie the basket, leave its vouchers alone."""
+    request = getattr(sender, "request", None)
+    if request is not None and baskets.has_trace(request):
+        _guarded("Tying an invitation to a basket", lambda: baskets.commit(request) and None)
+
+
+def on_voucher_removal(sender: Any, voucher: Any, **kwargs: Any) -> None:
+    """A discount that the shopper took out stays out, until they type the code again."""
+    request = getattr(sender, "request", None)
+    if request is None or not vouchers.is_ours(voucher.code):
+        return
+    removed = [*baskets.memory(request).get("removed", ()), voucher.code]
+    baskets.remember(request, removed=removed[-10:])
+
+
+def on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """One query for a customer without an invitation; none where a visitor without a basket signs in to an admin."""
+    if request is None or not hasattr(request, "basket") or not hasattr(request, "session"):
+        return
+    _guarded("Tying an invitation to a customer at login", lambda: baskets.at_login(request, user))
+
+
+def on_registration(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    def work() -> None:
+        people.adopt_guest(user)
+        claim = baskets.commit(request, user=user)
+        adopt_order_of_session(request, user)
+        register_friend(user, claim=claim)
+
+    _guarded("Tying an invitation to a new customer", work)
+
+
+def adopt_order_of_session(request: Any, user: Any) -> None:
+    """The guest who ordered in this very session opens an account, maybe with another address: the referral is theirs.
+
+    Oscar keeps the order's key in the session for its thank-you page. An address alone proves nothing.
+    """
+    order_id = request.session.get("checkout_order_id") if hasattr(request, "session") else None
+    if not order_id:
+        return
+    Order = get_model("order", "Order")
+    number = Order._default_manager.filter(pk=order_id, user=None).values_list("number", flat=True).first()
+    if number is None:
+        return
+    purchase = (
+        Purchase.objects.filter(reference=number, referral__friend=None).select_related("referral").first()
+    )
+    if purchase is None or any(
+        referral.program_key == purchase.referral.program_key and referral.friend_id == user.pk
+        for referral in referrals_of(user, "")
+    ):
+        return
+    now = timezone.now()
+    type(purchase.referral).objects.filter(pk=purchase.referral_id, friend=None).update(
+        friend=user, registered_at=now, next_check_at=now, revision=F("revision") + 1
+    )
+
+
+def on_start_checkout(sender: Any, request: Any, email: str = "", **kwargs: Any) -> None:
+    if request is not None and baskets.has_trace(request):
+        _guarded("Looking at an invitation at checkout", lambda: baskets.at_checkout(request, email or ""))
+
+
+def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
+    """The total is agreed: tie the basket, so that its order is found, and change nothing in it."""
+    request = getattr(view, "request", None)
+    if request is not None and baskets.has_trace(request):
+        _guarded("Tying an invitation to a basket that is paid for", lambda: baskets.commit(request) and None)
+
+
+# The order
+
+
+def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
+    """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
+    capture_for_order(order)
+    try:
+        with transaction.atomic():
+            attribute(order)
+    except Exception:
+        logger.exception("Order #%s: could not be attributed to an invitation", order.number)
+
+
+def attribute(order: Any) -> Purchase | None:
+    """Whose friend placed this order? At most 3 queries for an order that concerns nobody."""
+    reference = str(order.basket_id) if order.basket_id else ""
+    email = email_of(order)
+    discounts = discounts_of(order)
+    concerns = (
+        bool(discounts)
+        or (reference and tracking.claim_of_basket(reference) is not None)
+        or (order.user_id is not None and tracking.open_claim_of(order.user) is not None)
+        or bool(referrals_of(order.user, email))
+    )
+    if not concerns:
+        setattr(order, _NOT_OURS, True)
+        return None
+    was_customer = get_shop().was_customer(user=order.user, email=email, excluding=str(order.number))
+    purchase = rewards.order_placed(
+        snapshot_of(order, was_customer=was_customer),
+        basket_reference=reference,
+        user=order.user,
+        email=email,
+        discounts=discounts,
+    )
+    spare_unused(order, discounts)
+    return purchase
+
+
+def discounts_of(order: Any) -> dict[str, Decimal]:
+    """What our vouchers took off this order, by code; tax included.
+
+    From the basket that it was made of, while that is at hand; else from the order's discounts, with a query.
+    """
+    basket = order._state.fields_cache.get("basket")
+    found: dict[str, Decimal] = {}
+    if basket is None or not basket.has_strategy:
+        rows = order.discounts.filter(voucher_code__startswith=vouchers.PREFIX)
+        for code, amount in rows.values_list("voucher_code", "amount"):
+            found[code] = found.get(code, Decimal("0.00")) + amount
+        return found
+    for application in basket.offer_applications:
+        voucher = application["voucher"]
+        if voucher is None or not vouchers.is_ours(voucher.code) or application["discount"] <= 0:
+            continue
+        amount = application["discount"]
+        if not application["result"].affects_shipping:
+            amount = sum((_gross(line, application["offer"]) for line in basket.all_lines()), Decimal("0.00"))
+        found[voucher.code] = found.get(voucher.code, Decimal("0.00")) + amount
+    return found
+
+
+def _gross(line: Any, offer: Any) -> Decimal:
+    """What an offer takes off a basket line, tax included."""
+    total = Decimal("0.00")
+    for discount in line.discounts:
+        if discount.offer == offer:
+            known = not discount.incl_tax and line.is_tax_known and line.unit_price_excl_tax
+            total += (
+                discount.amount * line.unit_price_incl_tax / line.unit_price_excl_tax
+                if known
+                else discount.amount
+            )
+    return total.quantize(Decimal("0.01"))
+
+
+def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
+    """Oscar counts every voucher in the basket as used, also one of ours that took nothing off. That one stays good."""
+    Application = get_model("voucher", "VoucherApplication")
+    idle = Application.objects.filter(order=order, voucher__code__startswith=vouchers.PREFIX).exclude(
+        voucher__code__in=list(used)
+    )
+    voucher_ids = list(idle.values_list("voucher_id", flat=True))
+    if voucher_ids:
+        Application.objects.filter(order=order, voucher__in=voucher_ids).delete()
+        get_model("voucher", "Voucher").objects.filter(pk__in=voucher_ids, num_orders__gt=0).update(
+            num_orders=F("num_orders") - 1
+        )
+
+
+# Changes to an order
+
+
+class _Look:
+    """Makes the engine look at an order again. Called after the commit, once for all that changed in a transaction."""
+
+    def __init__(self, order_id: int, number: str | None, cancelled: Any = None) -> None:
+        self.order_id = order_id
+        self.number = number
+        self.cancelled = cancelled
+
+    def __call__(self) -> None:
+        try:
+            if self.number is None:
+                orders = get_model("order", "Order")._default_manager.filter(pk=self.order_id)
+                self.number = orders.values_list("number", flat=True).first()
+            if self.number is not None:
+                rewards.check_soon(self.number)
+        except Exception:
+            logger.exception("Order #%s: a change could not be noted; the sweep will see it", self.number)
+
+
+class _GiveBack:
+    """Gives back the credit that paid for an order that was cancelled. Called after the commit."""
+
+    def __init__(self, order: Any) -> None:
+        self.order = order
+
+    def __call__(self) -> None:
+        try:
+            return_credit_of_cancelled(self.order)
+        except Exception:
+            logger.exception(
+                "Order #%s: the credit of a cancelled order could not be given back", self.order.number
+            )
+
+
+def look_soon(order_id: int, order: Any = None) -> None:
+    """Look at an order after the commit. No query before it; after it one, where the order is none of ours."""
+    if order is not None and getattr(order, _NOT_OURS, False):
+        return
+    connection = connections[DEFAULT_DB_ALIAS]
+    for entry in getattr(connection, "run_on_commit", ()):
+        if isinstance(entry[1], _Look) and entry[1].order_id == order_id:
+            return
+    transaction.on_commit(_Look(order_id, str(order.number) if order is not None else None), robust=True)
+
+
+def _at_hand(instance: Any, name: str) -> Any | None:
+    """A related object if it has been read already. No query."""
+    return instance._state.fields_cache.get(name)
+
+
+def _concerns_status(created: bool, update_fields: Any) -> bool:
+    return not created and (update_fields is None or "status" in update_fields)
+
+
+def on_order_saved(
+    sender: Any, instance: Any, created: bool, raw: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """Shops also write the status directly, which sends no signal of Oscar's."""
+    if raw or not _concerns_status(created, update_fields):
+        return
+    look_soon(instance.pk, instance)
+    if instance.status in conf.cancelled_statuses() and instance.user_id is not None:
+        transaction.on_commit(_GiveBack(instance), robust=True)
+
+
+def on_status_changed(sender: Any, order: Any, **kwargs: Any) -> None:
+    look_soon(order.pk, order)
+
+
+def on_line_saved(
+    sender: Any, instance: Any, created: bool, raw: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    if not raw and _concerns_status(created, update_fields):
+        look_soon(instance.order_id, _at_hand(instance, "order"))
+
+
+def on_event_saved(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    if not raw:
+        look_soon(instance.order_id, _at_hand(instance, "order"))
+
+
+def on_event_quantity_saved(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Oscar saves an event before the quantities of its lines."""
+    if not raw:
+        event = instance.event
+        look_soon(event.order_id, _at_hand(event, "order"))
+
+
+def on_source_saved(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    """Only a refund concerns us."""
+    if not raw and instance.amount_refunded:
+        look_soon(instance.order_id, _at_hand(instance, "order"))
+
+
+def connect() -> None:
+    """Called once, from the app's ``ready``."""
+
+    def listen(signal: Any, receiver: Callable[..., None], sender: Any = None) -> None:
+        name = f"oscar_integration.{receiver.__name__}.{sender.__name__ if sender is not None else ''}"
+        signal.connect(receiver, sender=sender, dispatch_uid=name)
+
+    listen(basket_addition, on_basket_addition)
+    listen(voucher_addition, on_voucher_addition)
+    listen(voucher_removal, on_voucher_removal)
+    listen(user_logged_in, on_login)
+    listen(user_registered, on_registration)
+    listen(start_checkout, on_start_checkout)
+    listen(pre_payment, on_pre_payment)
+    listen(order_placed, on_order_placed)
+    listen(order_status_changed, on_status_changed)
+    listen(post_save, on_order_saved, get_model("order", "Order"))
+    listen(post_save, on_line_saved, get_model("order", "Line"))
+    for name in ("ShippingEvent", "PaymentEvent"):
+        listen(post_save, on_event_saved, get_model("order", name))
+        listen(post_save, on_event_quantity_saved, get_model("order", f"{name}Quantity"))
+    listen(post_save, on_source_saved, get_model("payment", "Source"))
+    _extend_views()
+
+
+def _extend_views() -> None:
+    """The voucher field and the last pages of the checkout, on top of whatever views the shop has."""
+    for label, name, mixin in (
+        ("basket", "add_voucher_view", baskets.ReferralCodeMixin),
+        ("checkout", "payment_method_view", baskets.ReferralCheckoutMixin),
+        ("checkout", "payment_details_view", baskets.ReferralCheckoutMixin),
+    ):
+        config = apps.get_app_config(label)
+        view = getattr(config, name, None)
+        if view is not None:
+            setattr(config, name, extend(view, mixin))
