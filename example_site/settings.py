@@ -113,6 +113,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "oscar.apps.basket.middleware.BasketMiddleware",
     "example_site.card.middleware.ResumeBasketMiddleware",
+    *(["wagtail_referrals.tracking.ReferralMiddleware"] if "wagtail_referrals" in REFERRAL_APPS else []),
 ]
 
 ROOT_URLCONF = "example_site.urls"
@@ -234,6 +235,8 @@ OSCAR_ORDER_STATUS_PIPELINE = {
 }
 OSCAR_LINE_STATUS_PIPELINE = OSCAR_ORDER_STATUS_PIPELINE
 OSCAR_ORDER_STATUS_CASCADE = {status: status for status in OSCAR_ORDER_STATUS_PIPELINE}
+
+WAGTAIL_REFERRALS = {"SHOP": "oscar_integration.OscarShop", "CURRENCIES": ["EUR"]}
 
 LOGGING = {
     "version": 1,

@@ -5,12 +5,14 @@ from typing import Any
 
 # Where the public names live. Imported at first use: this package is an app, and imported before any model.
 _PUBLIC = {
+    "OscarShop": "oscar_integration.shop",
+    "attach_claim": "oscar_integration.basket",
     "CreditPaymentMixin": "oscar_integration.checkout",
     "CreditPaymentMethodMixin": "oscar_integration.checkout",
     "refund_credit": "oscar_integration.refunds",
 }
 
-__all__ = ["CreditPaymentMethodMixin", "CreditPaymentMixin", "refund_credit"]  # noqa: F822
+__all__ = ["CreditPaymentMethodMixin", "CreditPaymentMixin", "OscarShop", "attach_claim", "refund_credit"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "SHIPPED_STATUSES": ("Shipped", "Complete"),
     "CANCELLED_STATUSES": ("Cancelled",),
     "REFUNDED_STATUSES": ("Refunded",),
+    # Codes of the payment event types that record money given back.
+    "REFUND_EVENTS": ("refund", "refunded"),
     # May customers pay with their credit at Oscar's checkout? False: no view of the checkout is touched.
     "CREDIT_AT_CHECKOUT": True,
     # Currency -> the smallest amount that the card may be charged beside credit, as text ("0.50").
@@ -56,6 +58,11 @@ def cancelled_statuses() -> frozenset[str]:
 def refunded_statuses() -> frozenset[str]:
     """Order statuses that mean "everything was given back"."""
     return _statuses("REFUNDED_STATUSES")
+
+
+def refund_event_codes() -> frozenset[str]:
+    """Codes of ``PaymentEventType`` that mean "money was given back"."""
+    return _statuses("REFUND_EVENTS")
 
 
 def credit_at_checkout() -> bool:
