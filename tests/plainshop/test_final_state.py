@@ -1,0 +1,153 @@
+"""The result depends on the final state only: not on the order, number or interruption of what a shop did."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import transaction
+from django.db.models import Sum
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.plainshop.models import Order
+from tests.plainshop.test_chain import DAY, friend_orders
+from wagtail_referrals import credit, rewards
+from wagtail_referrals.credit.models import Entry, Lot
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
+
+pytestmark = pytest.mark.django_db
+
+RULES = [
+    {
+        "side": "advocate",
+        "trigger": "first_purchase",
+        "kind": "credit",
+        "amounts": {"EUR": "15.00"},
+        "minimum_spend": {"EUR": "60.00"},
+    },
+    {"side": "advocate", "trigger": "every_purchase", "kind": "credit_percent", "percent": Decimal(10)},
+    {"side": "friend", "trigger": "every_purchase", "kind": "credit", "amounts": {"EUR": "2.00"}},
+]
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("paid"), st.sampled_from("12"), st.booleans()),
+        st.tuples(st.just("shipped"), st.sampled_from("12"), st.booleans()),
+        st.tuples(st.just("cancelled"), st.sampled_from("12"), st.booleans()),
+        st.tuples(st.just("refunded"), st.sampled_from("12"), st.integers(0, 100)),
+        st.tuples(st.just("settle"), st.just(""), st.integers(0, 60)),
+        st.tuples(st.just("spend"), st.just(""), st.integers(1, 20)),
+    ),
+    max_size=14,
+)
+
+
+class Undo(Exception):
+    """Ends an example: everything it wrote is rolled back."""
+
+
+def apply(step, value, order: Order, now) -> None:
+    if step == "paid":
+        order.paid_at = now if value else None
+    elif step == "shipped":
+        order.shipped_at = now + DAY if value else None
+    elif step == "cancelled":
+        order.cancelled = value
+    else:
+        order.refunded = Decimal(value)
+    order.save()
+
+
+def outcome() -> dict[tuple, tuple]:
+    return {
+        (str(reward.rule_key), reward.occasion.split(":")[0], reward.purchase.reference): reward.posted
+        for reward in Reward.objects.select_related("purchase")
+        if reward.posted
+    }
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_any_history_ends_where_its_final_state_says(advocate, camille, make_user, make_program, basket, now, steps):
+    end = now + 100 * DAY
+    try:
+        with transaction.atomic():
+            program, terms, _ = make_program(RULES)
+            lea = make_user("lea")
+            friend_orders(advocate, terms, basket, now, user=lea, number="1")
+            friend_orders(advocate, terms, basket, now + timedelta(hours=1), user=lea, number="2", goods="80.00")
+            referral = Referral.objects.get()
+            spent = 0
+            for index, (step, number, value) in enumerate(steps):
+                if step == "settle":
+                    rewards.settle(referral.pk, now=now + value * DAY)
+                elif step == "spend":
+                    amount = min(Decimal(value), credit.available(camille, "EUR"))
+                    if amount:
+                        reference = f"spend{index}"
+                        credit.reserve(
+                            user=camille,
+                            currency="EUR",
+                            amount=amount,
+                            order_number=reference,
+                            expires_at=end,
+                            now=now,
+                        )
+                        credit.capture(order_number=reference, now=now)
+                        spent += amount
+                else:
+                    apply(step, value, Order.objects.get(number=number), now)
+            rewards.settle(referral.pk, now=end)
+            rewards.settle(referral.pk, now=end)
+            found = outcome()
+            account = credit.account_of(camille, "EUR")
+            if account is not None:
+                # The books: entries, lots and what was posted tell one story, and nothing is below zero.
+                posted = sum(
+                    Reward.objects.filter(side="advocate").values_list("posted", flat=True), Decimal(0)
+                )
+                assert account.balance - account.shortfall == posted - spent
+                assert account.balance == (Entry.objects.filter(account=account).aggregate(s=Sum("amount"))["s"] or 0)
+                assert account.balance == (Lot.objects.filter(account=account).aggregate(s=Sum("remaining"))["s"] or 0)
+                assert account.balance >= 0
+            with transaction.atomic():
+                # The same orders in their final state, seen for the first time.
+                fresh = Referral.objects.get()
+                expected = judged_afresh(fresh, end)
+            assert found == expected
+            raise Undo
+    except Undo:
+        pass
+
+
+def judged_afresh(referral: Referral, end) -> dict[tuple, tuple]:
+    from wagtail_referrals.programs import parse
+    from wagtail_referrals.referrals import get_shop
+    from wagtail_referrals.rewards import History, PurchaseFacts, judge
+
+    orders = list(referral.purchases.all())
+    facts = get_shop().facts([order.reference for order in orders])
+    verdict = judge(
+        parse(referral.terms),
+        [
+            PurchaseFacts(
+                id=order.pk,
+                reference=order.reference,
+                placed_at=order.placed_at,
+                currency=order.currency,
+                eligible=order.eligible,
+                watch_until=order.watch_until,
+                facts=facts[order.reference],
+            )
+            for order in orders
+        ],
+        History(claim_expires_at=referral.claim.expires_at, created_at=referral.created_at),
+        end,
+    )
+    by_id = {order.pk: order.reference for order in orders}
+    return {
+        (due.rule.key, "purchase", by_id[due.purchase_id]): due.worth
+        for due in verdict.dues
+        if due.state == "given" and due.worth
+    }
