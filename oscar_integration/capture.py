@@ -1,6 +1,6 @@
 """From credit that was set aside to a payment source of the order.
 
-Works from the database only: a shopper may return from the bank to another process, or an order may be placed by a webhook.
+Works from the database only: a shopper may return from the bank to another process, or a webhook may place the order.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def paid_without_credit(order_number: str) -> Iterator[None]:
 def capture_for_order(order: Any) -> None:
     """Spend the credit that was set aside for this order and list it among the order's payment sources.
 
-    For receivers of ``order_placed`` and for repairs: called again, it changes nothing. Never raises; what goes wrong is
-    rolled back to a savepoint and logged. No query for guests, nor where our view places an order without credit.
+    For receivers of ``order_placed`` and for repairs: called again, it changes nothing. Never raises; what goes wrong
+    is rolled back to a savepoint and logged. No query for guests, nor where our view places an order without credit.
     """
     if order.user_id is None or _without_credit.get() == str(order.number):
         return
@@ -64,8 +64,8 @@ def find_source(order: Any) -> Any | None:
 def record_source(order: Any, amount: Decimal) -> Any:
     """The order's payment source of referral credit; made now, with ``amount`` debited, if there is none.
 
-    ``amount`` is in the order's currency. Call it under the lock of the credit account, that is after a ledger operation
-    in the same transaction: there is one source for an order.
+    ``amount`` is in the order's currency. Call it under the lock of the credit account, that is after a ledger
+    operation in the same transaction: there is one source for an order.
     """
     source = find_source(order)
     if source is not None:

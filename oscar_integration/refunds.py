@@ -16,9 +16,9 @@ from wagtail_referrals import credit
 def refund_credit(order: Any, amount: Decimal, key: str) -> Decimal:
     """Give back up to ``amount`` of what was paid for ``order`` with credit; what was given back by this call.
 
-    ``amount`` is in the order's currency and is held to what was paid with credit and not given back yet. ``key`` is the
-    shop's name for this refund, unique beyond this order: with the same key nothing is given back a second time, and the
-    answer is 0. The order's payment source shows the refund. The order's status is not touched.
+    ``amount`` is in the order's currency and is held to what was paid with credit and not given back yet. ``key`` is
+    the shop's name for this refund, unique beyond this order: with the same key nothing is given back a second time,
+    and the answer is 0. The order's payment source shows the refund. The order's status is not touched.
     """
     number = str(order.number)
     before = credit.captured_amount(number)

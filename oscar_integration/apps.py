@@ -1,0 +1,24 @@
+from django.apps import AppConfig, apps
+from django.core import checks
+from django.utils.translation import gettext_lazy as _
+
+
+class OscarIntegrationConfig(AppConfig):
+    """Comes after Oscar's apps in INSTALLED_APPS: their configurations have chosen their views by then."""
+
+    name = "oscar_integration"
+    label = "oscar_integration"
+    verbose_name = _("Referrals in the shop")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from oscar_integration import checks as ours
+        from oscar_integration import receivers
+        from oscar_integration.checkout import extend_checkout
+        from oscar_integration.history import extend_history
+
+        extend_checkout(apps.get_app_config("checkout"))
+        extend_history(apps.get_app_config("customer"))
+        receivers.connect()
+        for check in (ours.check_app_order, ours.check_payment_view, ours.check_settings, ours.check_statuses):
+            checks.register(check, "referrals")
