@@ -1,4 +1,4 @@
-"""A filled shop, once per test run's database copy, and a customer who walks through its checkout."""
+"""A filled shop, and a customer who walks through its checkout."""
 
 from __future__ import annotations
 
@@ -13,13 +13,35 @@ from oscar.core.loading import get_model
 
 
 @pytest.fixture
-def shop(db: None, settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The example shop as `seed_shop` fills it, with small pictures (how they look is not tested here)."""
+def small_pictures(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of 40 pixels in a folder of this test: how they look is not tested here."""
     from example_site.seed import pictures
 
     settings.MEDIA_ROOT = tmp_path / "media"
     monkeypatch.setattr(pictures.Canvas, "__init__", _small(pictures.Canvas.__init__))
+
+
+@pytest.fixture
+def shop(db: None, small_pictures: None) -> None:
+    """The whole example shop, as `seed_shop` fills it."""
     call_command("seed_shop", verbosity=0)
+
+
+@pytest.fixture
+def catalogue(db: None, small_pictures: None) -> None:
+    """What can be bought, without pages and people: a third of the time."""
+    from example_site.seed.shop import seed_catalogue, seed_countries
+
+    seed_countries()
+    seed_catalogue()
+
+
+@pytest.fixture
+def people(catalogue: None) -> None:
+    """The accounts, for tests that sign in."""
+    from example_site.seed.people import seed_people
+
+    seed_people()
 
 
 def _small(original: Callable[..., None]) -> Callable[..., None]:
@@ -71,13 +93,11 @@ class Shopper:
         preview = self.client.post(self.url("checkout/preview/"), self.card(number))
         assert preview.status_code == 200
         assert b'value="place_order"' in preview.content
-        return self.client.post(
-            self.url("checkout/preview/"), {"action": "place_order", **self.card(number)}
-        )
+        return self.client.post(self.url("checkout/preview/"), {"action": "place_order", **self.card(number)})
 
 
 @pytest.fixture
-def shopper(shop: None, client: Client) -> Shopper:
+def shopper(catalogue: None, client: Client) -> Shopper:
     """A guest with a mat (84.00) in the basket, delivered home (free from 60.00), ready to pay."""
     someone = Shopper(client)
     someone.add("MAT-ROOT")

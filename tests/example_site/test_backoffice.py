@@ -56,7 +56,7 @@ def test_nothing_is_refunded_before_it_was_taken(shopper: Shopper) -> None:
         orders.refund(Order.objects.get(), amount=D("10.00"))
 
 
-def test_pieces_are_refunded_at_the_price_paid_and_once(shop: None, client: Any) -> None:
+def test_pieces_are_refunded_at_the_price_paid_and_once(catalogue: None, client: Any) -> None:
     someone = Shopper(client)
     someone.add("STRAP", 3)
     someone.as_guest()
@@ -81,13 +81,15 @@ def test_cancelling_lets_go_of_money_and_stock(shopper: Shopper, paid_first: boo
         orders.mark_paid(order)
     assert orders.cancel(order) == (D("84.00") if paid_first else D("0.00"))
     charge = DemoCharge.objects.get()
-    assert (charge.status, charge.refunded) == (("captured", D("84.00")) if paid_first else ("void", D("0.00")))
+    assert (charge.status, charge.refunded) == (
+        ("captured", D("84.00")) if paid_first else ("void", D("0.00"))
+    )
     assert order.lines.get().stockrecord.num_allocated == 0
     order.refresh_from_db()
     assert order.status == "Cancelled"
 
 
-def test_the_manager_refunds_from_the_order_page(paid_order: Any, client: Any) -> None:
+def test_the_manager_refunds_from_the_order_page(paid_order: Any, people: None, client: Any) -> None:
     client.login(username="manager@example.com", password="souffle")
     page = f"/en/dashboard/orders/{paid_order.number}/"
     assert b"Refund the amount" in client.get(page).content
@@ -99,7 +101,7 @@ def test_the_manager_refunds_from_the_order_page(paid_order: Any, client: Any) -
 
 
 @pytest.mark.parametrize("amount", ["", "abc", "NaN", "Infinity", "-5", "0", "1e400", "٣x"])
-def test_strange_amounts_are_explained(paid_order: Any, client: Any, amount: str) -> None:
+def test_strange_amounts_are_explained(paid_order: Any, people: None, client: Any, amount: str) -> None:
     client.login(username="manager@example.com", password="souffle")
     response = client.post(
         f"/en/manage/orders/{paid_order.number}/refund-amount/", {"amount": amount}, follow=True
@@ -108,19 +110,22 @@ def test_strange_amounts_are_explained(paid_order: Any, client: Any, amount: str
     assert DemoCharge.objects.get().refunded == D("0.00")
 
 
-def test_only_staff_may_act(paid_order: Any, client: Any) -> None:
+def test_only_staff_may_act(paid_order: Any, people: None, client: Any) -> None:
     client.login(username="camille@example.com", password="souffle")
     response = client.post(f"/en/manage/orders/{paid_order.number}/refund-amount/", {"amount": "10"})
     assert response.status_code == 302
     assert DemoCharge.objects.get().refunded == D("0.00")
 
 
-def test_the_mail_folder_shows_what_was_sent(shop: None, client: Any, settings: Any, tmp_path: Any) -> None:
+def test_the_mail_folder_shows_what_was_sent(people: None, client: Any, settings: Any, tmp_path: Any) -> None:
     from django.core.mail import EmailMultiAlternatives, get_connection
 
     settings.EMAIL_FILE_PATH = tmp_path
     connection = get_connection("django.core.mail.backends.filebased.EmailBackend", file_path=str(tmp_path))
-    mails = [EmailMultiAlternatives(f"Reçu {n}", f"Bonjour {n}", "a@example.com", ["b@example.com"]) for n in (1, 2)]
+    mails = [
+        EmailMultiAlternatives(f"Reçu {n}", f"Bonjour {n}", "a@example.com", ["b@example.com"])
+        for n in (1, 2)
+    ]
     mails[1].attach_alternative("<p>Bonjour <b>Zoé</b></p>", "text/html")
     connection.send_messages(mails)
     client.login(username="manager@example.com", password="souffle")

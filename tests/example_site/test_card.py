@@ -23,7 +23,11 @@ def test_an_accepted_card_is_charged_once(shopper: Shopper) -> None:
     order, charge = Order.objects.get(), DemoCharge.objects.get()
     assert (charge.order_number, charge.amount, charge.status) == (order.number, D("84.00"), "authorised")
     source = order.sources.get()
-    assert (source.source_type.code, source.amount_allocated, source.amount_debited) == ("card", D("84.00"), D("0.00"))
+    assert (source.source_type.code, source.amount_allocated, source.amount_debited) == (
+        "card",
+        D("84.00"),
+        D("0.00"),
+    )
     assert [txn.txn_type for txn in source.transactions.all()] == ["Authorise"]
     assert order.guest_email == "zoe@example.com"
     assert "4242424242424242" not in shopper.client.get(response.url).content.decode()
@@ -31,14 +35,14 @@ def test_an_accepted_card_is_charged_once(shopper: Shopper) -> None:
 
 def test_the_second_click_shows_the_same_order(shopper: Shopper) -> None:
     shopper.place(ACCEPTED)
-    again = shopper.client.post(
-        "/en/checkout/preview/", {"action": "place_order", **shopper.card(ACCEPTED)}
-    )
+    again = shopper.client.post("/en/checkout/preview/", {"action": "place_order", **shopper.card(ACCEPTED)})
     assert again.url == "/en/checkout/thank-you/"
     assert Order.objects.count() == DemoCharge.objects.count() == 1
 
 
-def test_a_retry_after_a_failed_placement_charges_once(shopper: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_retry_after_a_failed_placement_charges_once(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from oscar.apps.order.utils import OrderCreator
 
     with monkeypatch.context() as patch:
@@ -96,7 +100,9 @@ def test_confirmed_at_the_bank(shopper: Shopper, at_the_bank: str) -> None:
     assert Order.objects.count() == 1
 
 
-@pytest.mark.parametrize(("answer", "said"), [("refuse", "declined this card"), ("leave", "You left your bank")])
+@pytest.mark.parametrize(
+    ("answer", "said"), [("refuse", "declined this card"), ("leave", "You left your bank")]
+)
 def test_refused_or_left(shopper: Shopper, at_the_bank: str, answer: str, said: str) -> None:
     back = shopper.client.post(at_the_bank, {"answer": answer}, follow=True)
     assert back.redirect_chain[-1][0] == "/en/checkout/payment-details/"
@@ -121,10 +127,13 @@ def test_nobody_places_an_order_by_visiting_the_way_back(shopper: Shopper, clien
     assert client.get("/bank/en/AAAAAAAAAAAAAAAAAAAA/", follow=True).status_code == 404
 
 
-def test_what_is_charged_is_what_handle_payment_is_told(shopper: Shopper, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_charged_is_what_handle_payment_is_told(
+    shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An app that pays a part itself passes the rest on: the card is charged that rest, also by way of the bank."""
-    from example_site.checkout.views import PaymentDetailsView
     from oscar.core.prices import Price
+
+    from example_site.checkout.views import PaymentDetailsView
 
     original = PaymentDetailsView.handle_payment
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from django.utils.translation import override
 from oscar.core.loading import get_model
 
@@ -28,32 +27,45 @@ def words(content: bytes) -> str:
     return re.sub(r"\s+", " ", text.replace("English", ""))
 
 
-def test_the_catalogue_is_translated(shop: None) -> None:
+def test_the_catalogue_is_translated(catalogue: None) -> None:
     with override("fr"):
         for article in ARTICLES:
             product = get_model("catalogue", "Product").objects.get(upc=article.sku)
             assert product.get_title() != article.title
             assert product.display_description != article.text
-        for category, shelf in ((get_model("catalogue", "Category").objects.get(slug=s.slug), s) for s in SHELVES):
+        for category, shelf in (
+            (get_model("catalogue", "Category").objects.get(slug=s.slug), s) for s in SHELVES
+        ):
             assert category.display_name != shelf.name
         for kind in KINDS:
-            assert get_model("catalogue", "ProductClass").objects.get(name=kind.name).display_name != kind.name
+            assert (
+                get_model("catalogue", "ProductClass").objects.get(name=kind.name).display_name != kind.name
+            )
 
 
-@pytest.mark.parametrize(
-    "path", ["", "catalogue/", "le-studio/", "horaires/", "equipe/", "premiere-visite/", "basket/", "accounts/login/"]
-)
-def test_pages_for_everybody(shop: None, client: Any, path: str) -> None:
-    found = ENGLISH.findall(words(client.get(f"/fr/{path}").content))
-    assert not found
+def test_pages_for_everybody(shop: None, client: Any) -> None:
+    found = {}
+    for path in (
+        "",
+        "catalogue/",
+        "le-studio/",
+        "horaires/",
+        "equipe/",
+        "premiere-visite/",
+        "basket/",
+        "accounts/login/",
+    ):
+        response = client.get(f"/fr/{path}")
+        assert response.status_code == 200, path
+        found[path] = ENGLISH.findall(words(response.content))
+    assert {path: each for path, each in found.items() if each} == {}
 
 
-def test_the_way_to_an_order(shop: None, client: Any) -> None:
+def test_the_way_to_an_order(catalogue: None, client: Any) -> None:
     someone = Shopper(client, "fr")
-    pages = {"product": client.get(get_model("catalogue", "Product").objects.get(upc="MAT-ROOT").get_absolute_url())}
     with override("fr"):
         address = get_model("catalogue", "Product").objects.get(upc="MAT-ROOT").get_absolute_url()
-    pages["product"] = client.get(address)
+    pages = {"product": client.get(address)}
     someone.add("MAT-ROOT")
     pages["basket"] = client.get("/fr/basket/")
     pages["gateway"] = client.get("/fr/checkout/")
@@ -68,15 +80,20 @@ def test_the_way_to_an_order(shop: None, client: Any) -> None:
     found = {name: ENGLISH.findall(words(page.content)) for name, page in pages.items()}
     assert {name: each for name, each in found.items() if each} == {}
     order = get_model("order", "Order").objects.get()
-    assert (order.lines.get().title, order.shipping_method) == ("Tapis Racine, caoutchouc naturel", "Livraison à domicile")
+    assert (order.lines.get().title, order.shipping_method) == (
+        "Tapis Racine, caoutchouc naturel",
+        "Livraison à domicile",
+    )
 
 
-def test_search_knows_french_words_and_no_accents(shop: None, client: Any) -> None:
+def test_search_knows_french_words_and_no_accents(catalogue: None, client: Any) -> None:
     assert "Débardeur Brise" in client.get("/fr/search/?q=debardeur").content.decode()
     assert "Brise tank top" in client.get("/en/search/?q=TANK").content.decode()
     assert client.get("/fr/search/?q=%00%ff%F0").status_code == 200
 
 
 def test_the_switch_leads_to_the_same_page(shop: None, client: Any) -> None:
-    assert 'href="/fr/horaires/"' in re.sub(r"https?://[^/\"]+", "", client.get("/en/timetable/").content.decode())
+    assert 'href="/fr/horaires/"' in re.sub(
+        r"https?://[^/\"]+", "", client.get("/en/timetable/").content.decode()
+    )
     assert 'href="/fr/catalogue/?page=1"' in client.get("/en/catalogue/?page=1").content.decode()

@@ -15,13 +15,14 @@ D = Decimal
 
 
 @pytest.mark.parametrize(
-    ("price", "excl"), [("84.00", "70.00"), ("4.90", "4.08"), ("50.00", "41.67"), ("0.01", "0.01"), ("0", "0")]
+    ("price", "excl"),
+    [("84.00", "70.00"), ("4.90", "4.08"), ("50.00", "41.67"), ("0.01", "0.01"), ("0", "0")],
 )
 def test_the_tax_is_the_rest(price: str, excl: str) -> None:
     assert without_tax(D(price)) == D(excl)
 
 
-def test_an_order_adds_up(shop: None, client: Any) -> None:
+def test_an_order_adds_up(catalogue: None, client: Any) -> None:
     someone = Shopper(client)
     someone.add("STRAP", 3)  # 45.00: the parcel costs 4.90
     someone.as_guest()
@@ -43,7 +44,7 @@ def test_an_order_adds_up(shop: None, client: Any) -> None:
         ("STRAP", 1, "studio-pick-up", "0.00"),
     ],
 )
-def test_delivery(shop: None, client: Any, sku: str, quantity: int, method: str, charge: str) -> None:
+def test_delivery(catalogue: None, client: Any, sku: str, quantity: int, method: str, charge: str) -> None:
     someone = Shopper(client)
     someone.add(sku, quantity)
     someone.as_guest()
@@ -52,7 +53,7 @@ def test_delivery(shop: None, client: Any, sku: str, quantity: int, method: str,
     assert get_model("order", "Order").objects.get().shipping_incl_tax == D(charge)
 
 
-def test_a_pass_needs_no_address(shop: None, client: Any) -> None:
+def test_a_pass_needs_no_address(catalogue: None, client: Any) -> None:
     someone = Shopper(client)
     someone.add("PASS-10")
     someone.as_guest()
@@ -63,7 +64,7 @@ def test_a_pass_needs_no_address(shop: None, client: Any) -> None:
     assert (order.shipping_code, order.total_incl_tax) == ("no-shipping-required", D("150.00"))
 
 
-def test_a_percentage_is_taken_off_the_price_that_is_shown(shop: None, client: Any) -> None:
+def test_a_percentage_is_taken_off_the_price_that_is_shown(catalogue: None, client: Any) -> None:
     ranges, conditions = get_model("offer", "Range"), get_model("offer", "Condition")
     everything = ranges.objects.get(slug="whole-shop")
     get_model("offer", "ConditionalOffer").objects.create(
@@ -80,7 +81,7 @@ def test_a_percentage_is_taken_off_the_price_that_is_shown(shop: None, client: A
     assert (order.total_incl_tax, order.total_excl_tax) == (D("75.60"), D("63.00"))
 
 
-def test_a_variant_names_its_size_on_the_order(shop: None, client: Any) -> None:
+def test_a_variant_names_its_size_on_the_order(catalogue: None, client: Any) -> None:
     product = get_model("catalogue", "Product").objects.get(upc="LEGGINGS")
     child = product.children.get(upc="LEGGINGS-M")
     client.post(f"/en/basket/add/{product.pk}/", {"quantity": 1, "child_id": child.pk})
@@ -91,8 +92,10 @@ def test_a_variant_names_its_size_on_the_order(shop: None, client: Any) -> None:
     assert get_model("order", "Line").objects.get().title == "Marée leggings, M"
 
 
-def test_stock_limits_what_can_be_bought(shop: None) -> None:
+def test_stock_limits_what_can_be_bought(catalogue: None) -> None:
     workshop = get_model("catalogue", "Product").objects.get(upc="WORKSHOP-BREATH")
-    availability = get_class("partner.strategy", "Selector")().strategy().fetch_for_product(workshop).availability
+    availability = (
+        get_class("partner.strategy", "Selector")().strategy().fetch_for_product(workshop).availability
+    )
     assert availability.is_purchase_permitted(12)[0]
     assert not availability.is_purchase_permitted(13)[0]
