@@ -21,6 +21,10 @@ urlpatterns = [
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]
 
+if apps.is_installed("wagtail_referrals"):
+    # Before the pages, and without a language: friends may speak another one.
+    urlpatterns += [path("", include("wagtail_referrals.urls"))]
+
 # Oscar's first pattern sends "" to its catalogue and would hide the Wagtail home page.
 urlpatterns += i18n_patterns(
     path("search/", search),

@@ -1,6 +1,6 @@
 """Pages that editors write: where a friend lands, and where customers read about the program.
 
-The mixins carry everything, so that a site can put them on page types of its own; the two concrete pages only add the base.
+The mixins carry everything, so that a site can put them on page types of its own; the concrete pages only add the base.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class InvitationTexts(models.Model):
         _("headline"),
         max_length=150,
         blank=True,
-        help_text=_("{name} becomes the referrer's name, {gift} what the friend gets. Leave empty for our wording."),
+        help_text=_(
+            "{name} becomes the referrer's name, {gift} what the friend gets. Leave empty for our wording."
+        ),
     )
     introduction = RichTextField(_("introduction"), blank=True, features=RICH_TEXT)
     picture = models.ForeignKey(
@@ -73,7 +75,9 @@ class LandingPageMixin(InvitationTexts):
     )
 
     landing_panels = [
-        MultiFieldPanel([FieldPanel("headline"), FieldPanel("introduction"), FieldPanel("picture")], _("invitation")),
+        MultiFieldPanel(
+            [FieldPanel("headline"), FieldPanel("introduction"), FieldPanel("picture")], _("invitation")
+        ),
         FieldPanel("steps"),
         FieldPanel("action_text"),
     ]
@@ -113,7 +117,9 @@ class HubPageMixin(InvitationTexts):
     """The public page about the program: the offers in words, and the way to one's own link."""
 
     hub_panels = [
-        MultiFieldPanel([FieldPanel("headline"), FieldPanel("introduction"), FieldPanel("picture")], _("invitation")),
+        MultiFieldPanel(
+            [FieldPanel("headline"), FieldPanel("introduction"), FieldPanel("picture")], _("invitation")
+        ),
         FieldPanel("steps"),
     ]
     hub_template = "wagtail_referrals/hub_page.html"

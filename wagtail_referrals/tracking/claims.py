@@ -25,8 +25,8 @@ def create_claim(
 ) -> tuple[Claim, bool]:
     """The claim of this visit, or a new one for ``advocate_id`` and ``terms``; and whether it was made now.
 
-    The days to order count from the visit, without one from ``now``. Raises ``ValueError`` when neither the visit nor the
-    arguments say whose invitation to which terms it is.
+    The days to order count from the visit, without one from ``now``. Raises ``ValueError`` when neither the visit nor
+    the arguments say whose invitation to which terms it is.
     """
     moment = now or timezone.now()
     if visit is not None:
@@ -65,7 +65,10 @@ def link_basket(claim: Claim, basket_reference: str, *, now: datetime | None = N
     """From now on this basket belongs to this claim. One statement, also when two requests do it at once."""
     row = ClaimBasket(basket_reference=str(basket_reference), claim=claim, created_at=now or timezone.now())
     ClaimBasket.objects.bulk_create(
-        [row], update_conflicts=True, unique_fields=["basket_reference"], update_fields=["claim", "created_at"]
+        [row],
+        update_conflicts=True,
+        unique_fields=["basket_reference"],
+        update_fields=["claim", "created_at"],
     )
 
 

@@ -1,4 +1,4 @@
-"""The signed value that names a visit: in a cookie, in the session where the visitor agreed to no cookie, or as a token.
+"""The signed value that names a visit: in a cookie, in the session of who agreed to no cookie, or as a token.
 
 It carries what later requests must know without a query: whose visit it is, to which terms, how long they hold, and
 whether an earlier link wins. It says nothing about the visitor.
@@ -59,7 +59,14 @@ class Ticket:
         return time.time() <= self.expires
 
     def sign(self) -> str:
-        numbers = (self.visit_id, self.advocate_id, self.terms_id, self.visited, self.expires, int(self.first_touch))
+        numbers = (
+            self.visit_id,
+            self.advocate_id,
+            self.terms_id,
+            self.visited,
+            self.expires,
+            int(self.first_touch),
+        )
         return signing.Signer(salt=SALT).sign("-".join(int_to_base36(number) for number in numbers))
 
     @classmethod
@@ -83,8 +90,10 @@ def may_set_cookie(request: HttpRequest) -> bool:
     return consent is None or bool(consent(request))
 
 
-def remember(request: HttpRequest, response: HttpResponseBase, visit: Visit, data: TermsData | None = None) -> None:
-    """Let the visitor's next requests know the visit: by a signed cookie, or by the session only where consent is missing."""
+def remember(
+    request: HttpRequest, response: HttpResponseBase, visit: Visit, data: TermsData | None = None
+) -> None:
+    """Let the visitor's next requests know the visit: by a signed cookie, without consent by the session only."""
     if visit.terms_id is None:
         return
     ticket = Ticket.of(visit, data or parse(visit.terms))  # type: ignore[arg-type]

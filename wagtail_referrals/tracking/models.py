@@ -20,7 +20,9 @@ class Visit(models.Model):
 
     wagtail_reference_index_ignore = True
 
-    advocate = models.ForeignKey(Advocate, on_delete=models.PROTECT, related_name="visits", verbose_name=_("referrer"))
+    advocate = models.ForeignKey(
+        Advocate, on_delete=models.PROTECT, related_name="visits", verbose_name=_("referrer")
+    )
     # The program that the visitor was shown; none was open when empty.
     terms = models.ForeignKey(Terms, null=True, on_delete=models.PROTECT, related_name="visits")
     channel = models.CharField(_("channel"), max_length=20, blank=True)
@@ -39,7 +41,8 @@ class Visit(models.Model):
 class Claim(models.Model):
     """Durable proof that a person came by a link or code, made at the first commitment.
 
-    What was promised hangs on it: the terms, the hold on the budget, the friend's discount. It lapses at ``expires_at``.
+    What was promised hangs on it: the terms, the hold on the budget, the friend's discount. It lapses at
+    ``expires_at``.
     """
 
     wagtail_reference_index_ignore = True
@@ -58,11 +61,17 @@ class Claim(models.Model):
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # One visit commits at most once.
     visit = models.OneToOneField(Visit, null=True, on_delete=models.PROTECT, related_name="claim")
-    advocate = models.ForeignKey(Advocate, on_delete=models.PROTECT, related_name="claims", verbose_name=_("referrer"))
+    advocate = models.ForeignKey(
+        Advocate, on_delete=models.PROTECT, related_name="claims", verbose_name=_("referrer")
+    )
     terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="claims")
     source = models.CharField(_("came by"), max_length=10, choices=Source.choices)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("customer"),
     )
     email_hash = models.CharField(max_length=64, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)

@@ -22,7 +22,9 @@ def _is_crawler(agent: str) -> bool:
 def is_ahead(request: HttpRequest) -> bool:
     """The browser prefetches, prerenders or previews: nobody has followed the link yet."""
     return any(
-        word in request.META.get(name, "").lower() for name in _AHEAD for word in ("prefetch", "prerender", "preview")
+        word in request.META.get(name, "").lower()
+        for name in _AHEAD
+        for word in ("prefetch", "prerender", "preview")
     )
 
 

@@ -25,7 +25,7 @@ def _sites() -> list[tuple[int, str, int, bool]]:
 
 
 def site_id_for(request: HttpRequest) -> int | None:
-    """Key of the site as ``Site.find_for_request`` finds it: host and port, else the host alone, else the default site."""
+    """Key of the site that ``Site.find_for_request`` finds: by host and port, else the host, else the default site."""
     known = getattr(request, "_wagtail_site", None)
     if known is not None:
         return int(known.pk)

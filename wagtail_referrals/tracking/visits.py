@@ -8,7 +8,8 @@ from typing import Final
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy as _
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals.people import CodeHolder
 from wagtail_referrals.programs import OpenTerms, pick_terms
@@ -62,10 +63,10 @@ def record_visit(
 ) -> Visit | None:
     """One arrival through the share link of ``holder``: one INSERT, or nothing.
 
-    ``None`` for who only looks (robots, previews, prefetch, HEAD), and when the visitor's open
-    ticket is of the same arrival. ``offer`` is what the visitor is shown, by default the first open program that this
-    advocate may offer; without any, the visit counts and promises nothing. ``request.referral`` knows the visit from then
-    on, unless an earlier link wins by its terms.
+    ``None`` for who only looks (robots, previews, prefetch, HEAD), and when the visitor's open ticket is of the same
+    arrival. ``offer`` is what the visitor is shown, by default the first open program that this advocate may offer;
+    without any, the visit counts and promises nothing. ``request.referral`` knows the visit from then on, unless an
+    earlier link wins by its terms.
     """
     moment = now or timezone.now()
     if only_looks(request):

@@ -1,0 +1,219 @@
+"""What the page "Refer a friend" shows: the link, the name that friends see, friends, rewards, credit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.core.paginator import Page, Paginator
+from django.db.models import Prefetch, Q
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from wagtail_referrals import credit, people, programs, tracking
+from wagtail_referrals.credit.models import Account, Entry
+from wagtail_referrals.kinds import Side, reward_kinds
+from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs import TermsData
+from wagtail_referrals.referrals import reason_words
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.site import offer as words
+from wagtail_referrals.site.sharing import sharing_of
+from wagtail_referrals.tracking.models import Visit
+
+PAGE_SIZE: Final = 20
+EXPIRES_SOON: Final = timedelta(days=60)
+
+
+class NameForm(forms.ModelForm):
+    """The name that friends see. Saving it also says that the advocate has seen it."""
+
+    class Meta:
+        model = Advocate
+        fields = ("public_name",)
+        labels = {"public_name": _("Your friends will see")}
+        help_texts = {
+            "public_name": _("Your first name is enough. Without a name they read “A friend invites you”.")
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["public_name"].widget.attrs["autocomplete"] = "given-name"
+
+    def clean_public_name(self) -> str:
+        name = " ".join(self.cleaned_data["public_name"].split())
+        # Strangers read it in link previews: no address, no link, nothing that cannot be seen.
+        if "@" in name or "/" in name or "www." in name.lower() or not name.isprintable():
+            raise forms.ValidationError(_("Please give a name, without an address or a link."))
+        return name
+
+    def save(self, commit: bool = True) -> Advocate:
+        advocate: Advocate = self.instance
+        advocate.name_confirmed_at = advocate.name_confirmed_at or timezone.now()
+        advocate.save(update_fields=["public_name", "name_confirmed_at"])
+        people.forget_code(advocate)
+        return advocate
+
+
+@dataclass(frozen=True)
+class Friend:
+    """One friend as the advocate may see them: no full name, no address, no order."""
+
+    name: str
+    since: Any
+    state: str
+    state_words: str
+    why: str
+    rewards: list[str]
+
+
+def _reward_words(reward: Reward, data: TermsData) -> str:
+    rule = data.rule(str(reward.rule_key))
+    kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
+    if kind is not None and kind.value_fields and not kind.is_discount:
+        what = credit.format_money(reward.amount, reward.currency)
+    else:
+        what = programs.rule_gets(rule) if rule is not None else ""
+    state = str(reward.get_state_display())
+    return f"{what}: {state}" if what else state
+
+
+def why_words(referral: Referral) -> str:
+    """The line that explains the state: "until 14 March", "the order was cancelled"."""
+    if referral.state == Referral.State.WAITING_PERIOD and referral.hold_until:
+        day = date_format(timezone.localtime(referral.hold_until), "DATE_FORMAT")
+        return gettext("until %(day)s") % {"day": day}
+    if referral.state == Referral.State.REWARDED or not referral.reason:
+        return ""
+    return reason_words(referral.reason)
+
+
+def friends_of(advocate: Advocate, number: Any) -> Page:
+    """One page of the advocate's friends, the newest first. A constant number of queries."""
+    rewards = Prefetch(
+        "rewards", Reward.objects.filter(side=Side.ADVOCATE).order_by("pk"), to_attr="advocate_rewards"
+    )
+    rows = (
+        Referral.objects.filter(advocate=advocate)
+        .select_related("friend", "terms")
+        .prefetch_related(rewards)
+        .order_by("-created_at", "-pk")
+    )
+    page = Paginator(rows, PAGE_SIZE).get_page(number)
+    parsed: dict[int, TermsData] = {}
+    friends = []
+    for referral in page.object_list:
+        if referral.terms_id not in parsed:
+            parsed[referral.terms_id] = programs.parse(referral.terms)
+        data = parsed[referral.terms_id]
+        first_name = getattr(referral.friend, "first_name", "") if referral.friend else ""
+        friends.append(
+            Friend(
+                name=people.mask(first_name) if first_name else gettext("A friend"),
+                since=referral.created_at,
+                state=referral.state,
+                state_words=str(referral.get_state_display()),
+                why=why_words(referral),
+                rewards=[_reward_words(reward, data) for reward in referral.advocate_rewards],
+            )
+        )
+    page.object_list = friends
+    return page
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One line of the history. ``amount`` is written with its sign."""
+
+    when: Any
+    words: str
+    amount: str
+    is_gain: bool
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One account. Amounts are written in its currency; "" where there is nothing to say."""
+
+    available: str
+    reserved: str
+    shortfall: str
+    expiring: list[str]
+    movements: Page
+    parameter: str
+
+
+def _movement(entry: Entry, currency: str) -> Movement:
+    what = str(entry.get_kind_display())
+    if entry.reservation is not None:
+        what = gettext("%(movement)s, order %(number)s") % {
+            "movement": what,
+            "number": entry.reservation.order_number,
+        }
+    # What could not be taken back at once shows as the debt that it became.
+    amount = entry.amount if entry.amount else -entry.shortfall_delta
+    text = credit.format_money(abs(amount), currency)
+    return Movement(entry.created_at, what, f"+{text}" if amount > 0 else f"−{text}", amount > 0)
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return credit.format_money(amount, currency) if amount else ""
+
+
+def balance_of(account: Account, number: Any) -> Balance:
+    entries = (
+        Entry.objects.filter(account=account)
+        .exclude(Q(amount=0) & Q(shortfall_delta=0))
+        .select_related("reservation")
+        .order_by("-created_at", "-pk")
+    )
+    movements = Paginator(entries, PAGE_SIZE).get_page(number)
+    movements.object_list = [_movement(entry, account.currency) for entry in movements.object_list]
+    lots = credit.expiring_lots(until=timezone.now() + EXPIRES_SOON, account=account)
+    expiring = [
+        gettext("%(amount)s can be used until %(day)s.")
+        % {
+            "amount": credit.format_money(lot.remaining - lot.reserved, account.currency),
+            "day": date_format(timezone.localtime(lot.expires_at), "DATE_FORMAT"),
+        }
+        for lot in lots[:5]
+    ]
+    return Balance(
+        available=credit.format_money(account.available, account.currency),
+        reserved=_money(account.reserved, account.currency),
+        shortfall=_money(account.shortfall, account.currency),
+        expiring=expiring,
+        movements=movements,
+        parameter=f"movements-{account.currency}",
+    )
+
+
+def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) -> dict[str, Any]:
+    """Everything on the page, for the customer who asks."""
+    offer = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state=advocate.state)
+    data = offer.data if offer else None
+    return {
+        "advocate": advocate,
+        "name_form": form,
+        "confirmed": advocate.name_confirmed_at is not None,
+        "invites": gettext("%(name)s invites you") % {"name": people.invitation_name(advocate.public_name)},
+        "gift": programs.friend_gets(data) if data else "",
+        "offer_open": data is not None,
+        "advocate_lines": words.advocate_lines(data) if data else [],
+        "advocate_conditions": words.advocate_conditions(data) if data else [],
+        "small_print": data.text(get_language() or "")["small_print"] if data else "",
+        "sharing": sharing_of(request, advocate, data),
+        "visits": Visit.objects.filter(advocate=advocate).count(),
+        "friends": friends_of(advocate, request.GET.get("page")),
+        "balances": [
+            balance_of(account, request.GET.get(f"movements-{account.currency}"))
+            for account in credit.accounts_of(request.user)
+        ],
+    }

@@ -1,0 +1,96 @@
+"""Which CMS page is drawn at the share link: the program's, else the site's, in the visitor's language."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import swapper
+from django.apps import apps
+from django.core.cache import cache
+from django.db.models import Q
+from wagtail.models import Locale, Site
+from wagtail.signals import page_published, page_slug_changed, page_unpublished, post_page_move
+
+from wagtail_referrals.site.models import LandingPageMixin
+
+logger = logging.getLogger(__name__)
+
+GENERATION_KEY: Final = "wagtail_referrals.landing"
+CACHE_SECONDS: Final = 60
+
+
+def find_landing_page(*, site_id: int | None, page_id: int | None, language: str) -> Any:
+    """The page, or ``None`` where our general template has to do.
+
+    Cached whole, so that a share link reads nothing: a published change is seen at once by this process, and within a
+    minute by others.
+    """
+    key = f"{GENERATION_KEY}.{cache.get(GENERATION_KEY, 0)}.{site_id}.{page_id}.{language}"
+    found = cache.get(key)
+    if found is None:
+        page = _programs_page(page_id, language) or _sites_page(site_id, language)
+        if page is not None:
+            # So that it is in the cache with the page.
+            getattr(page, "picture", None)
+        found = page if page is not None else False
+        try:
+            cache.set(key, found, CACHE_SECONDS)
+        except Exception:
+            logger.warning("Page %s cannot be cached", page.pk if page is not None else None, exc_info=True)
+    return found or None
+
+
+def _languages(language: str) -> list[str]:
+    """ "fr-ca" is served by "fr" too."""
+    return list(dict.fromkeys([language, language.split("-")[0]]))
+
+
+def _programs_page(page_id: int | None, language: str) -> Any:
+    """The page that the program names, translated where there is a translation. Never one that only some may see."""
+    if page_id is None:
+        return None
+    Page = swapper.load_model("wagtailcore", "Page")
+    page = Page.objects.filter(pk=page_id).select_related("locale").first()
+    if page is None:
+        return None
+    translations = Page.objects.filter(
+        translation_key=page.translation_key, locale__language_code__in=_languages(language)
+    )
+    for candidate in (*translations.live().public().select_related("locale"), page):
+        if candidate.live and not candidate.get_view_restrictions().exists():
+            return candidate.specific
+    return None
+
+
+def _sites_page(site_id: int | None, language: str) -> Any:
+    """The first landing page of the site in this language."""
+    site = Site.objects.filter(pk=site_id).select_related("root_page").first()
+    if site is None:
+        return None
+    paths = [site.root_page.path, *site.root_page.get_translations().values_list("path", flat=True)]
+    below = Q()
+    for path in paths:
+        below |= Q(path__startswith=path)
+    for code in _languages(language):
+        locale = Locale.objects.filter(language_code=code).first()
+        for model in apps.get_models():
+            if locale is not None and issubclass(model, LandingPageMixin):
+                pages: Any = model._default_manager
+                page = pages.live().public().filter(below, locale=locale).order_by("path").first()
+                if page is not None:
+                    return page
+    return None
+
+
+def _forget_pages(**kwargs: Any) -> None:
+    cache.add(GENERATION_KEY, 0, None)
+    try:
+        cache.incr(GENERATION_KEY)
+    except ValueError:
+        # It went between the two calls, and everything that was kept under it too.
+        pass
+
+
+for _signal in (page_published, page_unpublished, page_slug_changed, post_page_move):
+    _signal.connect(_forget_pages, dispatch_uid="wagtail_referrals.landing")

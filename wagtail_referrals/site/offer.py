@@ -1,0 +1,140 @@
+"""Offers in the words that friends and advocates read. Editors read ``programs.sentence``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.cache import cache
+from django.utils.translation import gettext, ngettext
+
+from wagtail_referrals import programs
+from wagtail_referrals.kinds import triggers
+from wagtail_referrals.programs import TermsData
+from wagtail_referrals.programs.models import Program, Terms
+
+# Terms never change, so only memory limits how long they may stay.
+CACHE_SECONDS = 24 * 60 * 60
+
+
+def terms_data(terms_id: int) -> TermsData | None:
+    """The values of a Terms row, cached."""
+    key = f"wagtail_referrals.terms.{terms_id}"
+    data: TermsData | None = cache.get(key)
+    if data is None:
+        terms = Terms.objects.filter(pk=terms_id).first()
+        if terms is not None:
+            data = programs.parse(terms)
+            cache.set(key, data, CACHE_SECONDS)
+    return data
+
+
+def conditions(data: TermsData) -> list[str]:
+    """What the friend has to know before: short sentences, the editor's small print last."""
+    found = []
+    if data.new_customers_only:
+        found.append(gettext("For new customers only."))
+    found.append(
+        ngettext(
+            "For an order within %(days)s day after you followed the link.",
+            "For an order within %(days)s days after you followed the link.",
+            data.window_days,
+        )
+        % {"days": data.window_days}
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class AdvocateLine:
+    """What the advocate gets by one rule, and when."""
+
+    gets: str
+    once: str
+
+
+def advocate_lines(data: TermsData) -> list[AdvocateLine]:
+    lines = []
+    for rule in data.advocate_rules:
+        if rule.trigger not in triggers:
+            continue
+        once = gettext("once your friend %(condition)s") % {
+            "condition": triggers.get(rule.trigger).words(rule)
+        }
+        minimum = programs.minimum_words(rule)
+        lines.append(AdvocateLine(programs.rule_gets(rule), f"{once} ({minimum})" if minimum else once))
+    return lines
+
+
+def advocate_conditions(data: TermsData) -> list[str]:
+    """Waiting period and cap, as the advocate reads them."""
+    found = []
+    if data.hold_days:
+        days = {"days": data.hold_days}
+        if data.hold_anchor == Program.Anchor.SHIPPED:
+            found.append(
+                ngettext(
+                    "Your reward comes %(days)s day after your friend's order was delivered.",
+                    "Your reward comes %(days)s days after your friend's order was delivered.",
+                    data.hold_days,
+                )
+                % days
+            )
+        else:
+            found.append(
+                ngettext(
+                    "Your reward comes %(days)s day after your friend's order was paid.",
+                    "Your reward comes %(days)s days after your friend's order was paid.",
+                    data.hold_days,
+                )
+                % days
+            )
+    if data.cap_count is not None:
+        found.append(_cap(data.cap_count, data.cap_period))
+    if data.new_customers_only:
+        found.append(gettext("Your friend has not ordered from us before."))
+    return found
+
+
+def _cap(count: int, period: str) -> str:
+    number = {"count": count}
+    if period == Program.Period.MONTH:
+        return (
+            ngettext("At most %(count)s reward a month.", "At most %(count)s rewards a month.", count)
+            % number
+        )
+    if period == Program.Period.YEAR:
+        return (
+            ngettext("At most %(count)s reward a year.", "At most %(count)s rewards a year.", count) % number
+        )
+    return ngettext("At most %(count)s reward.", "At most %(count)s rewards.", count) % number
+
+
+def steps(data: TermsData | None) -> list[dict[str, Any]]:
+    """How it works, for a friend, where the editor wrote nothing."""
+    if data is None or not data.friend_rules:
+        return []
+    gift = programs.friend_gets(data)
+    first = data.friend_rules[0]
+    later = first.trigger in triggers and triggers.get(first.trigger).on != "arrival"
+    found = [
+        {
+            "heading": gettext("Have a look around"),
+            "text": gettext("Your invitation is saved in this browser."),
+        },
+        {
+            "heading": gettext("Put what you like into the basket"),
+            "text": ""
+            if later
+            else gettext("Your present waits there, without a code to type: %(gift)s.") % {"gift": gift},
+        },
+        {
+            "heading": gettext("Place your order"),
+            "text": gettext("Your friend gets something too, as a thank-you."),
+        },
+    ]
+    if later:
+        found[2]["text"] = gettext("You get: %(gift)s.") % {"gift": gift}
+    if not data.advocate_rules and not later:
+        found[2]["text"] = ""
+    return found

@@ -1,0 +1,171 @@
+"""The share link, its picture, and the page "Refer a friend" in the customer's account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils import timezone, translation
+from django.utils.cache import patch_cache_control
+from django.utils.translation import get_language, get_language_from_request
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods, require_safe
+
+from wagtail_referrals import people, programs, tracking
+from wagtail_referrals.people import CodeHolder
+from wagtail_referrals.programs import OpenTerms, TermsData
+from wagtail_referrals.site import account as account_data
+from wagtail_referrals.site import landing
+from wagtail_referrals.site.invitation import Invitation, general_invitation, is_customer, shop_start
+from wagtail_referrals.site.layout import account_layout_context, layout_context
+from wagtail_referrals.site.offer import terms_data
+from wagtail_referrals.site.paths import safe_path
+from wagtail_referrals.site.picture import share_picture
+
+
+def share_language(request: HttpRequest, holder: CodeHolder | None) -> str:
+    """The visitor's language; of one who states none (a link preview), that of the person who shares the link."""
+    states = request.META.get("HTTP_ACCEPT_LANGUAGE") or request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+    if not states and holder is not None and holder.language in dict(settings.LANGUAGES):
+        return holder.language
+    return get_language_from_request(request)
+
+
+@require_safe
+def share(request: HttpRequest, code: str = "") -> HttpResponse:
+    """A share link: counts one visit, remembers it, and shows the landing page or leads to ``?to=``.
+
+    Costs one INSERT, everything that is read being cached. Answers every text with 200 or a redirect.
+    """
+    holder = people.find_code(code)
+    with translation.override(share_language(request, holder)):
+        if holder is None:
+            response = _answer(request, general_invitation(request, "unknown"))
+        else:
+            response = _arrive(request, holder)
+        response.headers["Content-Language"] = get_language() or settings.LANGUAGE_CODE
+    # The answer is this visitor's: it may set a cookie, and says whose friend they are.
+    patch_cache_control(response, private=True, no_store=True)
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
+    now = timezone.now()
+    offer = programs.pick_terms(
+        site_id=tracking.site_id_for(request), advocate_state=holder.advocate_state, now=now
+    )
+    user: Any = getattr(request, "user", None)
+    if user is not None and user.is_authenticated and user.pk == holder.user_id:
+        return _answer(request, _invitation(request, holder, "own", offer.data if offer else None))
+
+    visit = tracking.record_visit(request, holder, channel=request.GET.get("via", ""), offer=offer, now=now)
+    data = _promised(request, holder, offer)
+    invitation = _invitation(request, holder, "friend" if data else "closed", data)
+    known = data is not None and data.new_customers_only and is_customer(request)
+    if known:
+        invitation = replace(invitation, kind="customer")
+    response = _answer(request, invitation)
+    if visit is not None and not known and tracking.arrival_of(request).visit_id == visit.pk:
+        tracking.remember(request, response, visit, offer.data if offer else None)
+    return response
+
+
+def _promised(request: HttpRequest, holder: CodeHolder, offer: OpenTerms | None) -> TermsData | None:
+    """The terms that this visitor is bound to: of an earlier link where that one wins, else what is offered now."""
+    arrival = tracking.arrival_of(request)
+    ticket = arrival.ticket
+    if ticket is None or (offer is not None and ticket.terms_id == offer.terms_id):
+        return offer.data if offer else None
+    if offer is None:
+        # Closed for newcomers; who has committed already keeps what was promised.
+        if (
+            ticket.advocate_id != holder.advocate_id
+            or arrival.visit is None
+            or not hasattr(arrival.visit, "claim")
+        ):
+            return None
+        return terms_data(ticket.terms_id)
+    return terms_data(ticket.terms_id) or offer.data
+
+
+def _invitation(request: HttpRequest, holder: CodeHolder, kind: Any, data: TermsData | None) -> Invitation:
+    return Invitation(
+        kind=kind,
+        public_name=holder.public_name,
+        code=holder.code,
+        data=data,
+        share_url=request.build_absolute_uri(people.share_path(holder.code)),
+        start_url=shop_start(request),
+        expires_at=timezone.now() + timedelta(days=data.window_days) if data else None,
+    )
+
+
+def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
+    to = safe_path(request.GET.get("to"))
+    if to:
+        return HttpResponseRedirect(to)
+    page = landing.find_landing_page(
+        site_id=tracking.site_id_for(request),
+        page_id=invitation.data.landing_page_id if invitation.data else None,
+        language=get_language() or "",
+    )
+    request.referral_invitation = invitation  # type: ignore[attr-defined]
+    if page is None:
+        response: HttpResponse = TemplateResponse(
+            request,
+            "wagtail_referrals/landing_page.html",
+            {**layout_context(), **invitation.context(request)},
+        )
+        return response.render()  # type: ignore[attr-defined, no-any-return]
+    with translation.override(page.locale.language_code):
+        response = page.serve(request)
+        # Rendered here, while the language is the page's.
+        return response.render() if hasattr(response, "render") and not response.is_rendered else response
+
+
+@require_safe
+@cache_control(public=True, max_age=3600)
+def picture(request: HttpRequest, code: str) -> HttpResponse:
+    """The picture of a share preview: who invites, to what. PNG, 1200 x 630."""
+    holder = people.find_code(code)
+    if holder is None:
+        raise Http404
+    language = share_language(request, holder)
+    with translation.override(language):
+        site_id = tracking.site_id_for(request)
+        offer = programs.pick_terms(site_id=site_id, advocate_state=holder.advocate_state)
+        invitation = Invitation("friend", holder.public_name, data=offer.data if offer else None)
+        page = landing.find_landing_page(
+            site_id=site_id, page_id=offer.data.landing_page_id if offer else None, language=language
+        )
+        png = share_picture(invitation.invites, invitation.gift, getattr(page, "picture", None))
+    response = HttpResponse(png, content_type="image/png")
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """The customer's own page: link, name that friends see, friends, rewards, credit."""
+    advocate = people.advocate_for(request.user)
+    form = account_data.NameForm(request.POST or None, instance=advocate)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        return HttpResponseRedirect(request.path)
+    context = {
+        **account_layout_context(),
+        **account_data.account_context(request, advocate, form),
+        "page_title": _("Refer a friend"),
+        "active_tab": "referrals",
+    }
+    response: HttpResponse = TemplateResponse(request, "wagtail_referrals/account.html", context)
+    patch_cache_control(response, private=True, no_store=True)
+    return response

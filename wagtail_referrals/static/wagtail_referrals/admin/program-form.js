@@ -1,0 +1,110 @@
+/* The form of a program: its sentence is built while one types, and fields that a rule does not use are hidden. */
+(() => {
+  const { Controller } = window.StimulusModule;
+
+  class ReferralProgram extends Controller {
+    static targets = ["sentence", "hints"];
+
+    static values = { url: String, rules: Object, delay: { type: Number, default: 400 } };
+
+    connect() {
+      this.form = document.getElementById("w-editor-form");
+      if (!this.form) return;
+      this.changed = () => {
+        this.showFields();
+        clearTimeout(this.timer);
+        this.timer = setTimeout(() => this.refresh(), this.delayValue);
+      };
+      this.form.addEventListener("input", this.changed);
+      this.form.addEventListener("change", this.changed);
+      // Rows that are added, and hidden when they are deleted. Without what our own hiding changes: that is no news.
+      const rows = this.form.querySelector("#id_rules-FORMS");
+      this.rowCount = 0;
+      this.observer = new MutationObserver(() => {
+        const count = this.visibleRows().length;
+        if (count === this.rowCount) return;
+        this.rowCount = count;
+        this.changed();
+      });
+      if (rows) {
+        this.observer.observe(rows, { childList: true, subtree: true, attributes: true, attributeFilter: ["style", "class"] });
+      }
+      this.rowCount = this.visibleRows().length;
+      this.showFields();
+    }
+
+    disconnect() {
+      clearTimeout(this.timer);
+      this.observer?.disconnect();
+      this.request?.abort();
+      this.form?.removeEventListener("input", this.changed);
+      this.form?.removeEventListener("change", this.changed);
+    }
+
+    rows() {
+      return [...this.form.querySelectorAll("#id_rules-FORMS > [data-inline-panel-child]")];
+    }
+
+    visibleRows() {
+      return this.rows().filter((row) => row.offsetParent !== null);
+    }
+
+    showFields() {
+      this.rows().forEach((row) => {
+        const select = (name) => row.querySelector(`select[name$="-${name}"]`);
+        const [side, trigger, kind] = [select("side"), select("trigger"), select("kind")];
+        if (!side || !trigger || !kind) return;
+        const { kinds, triggers } = this.rulesValue;
+        this.limit(kind, kinds, side.value);
+        this.limit(trigger, triggers, side.value);
+        const used = kinds[kind.value]?.fields ?? [];
+        this.toggle(row, "amounts", used.includes("amounts"));
+        this.toggle(row, "percent", used.includes("percent"));
+        this.toggle(row, "occurrence", Boolean(triggers[trigger.value]?.numbered));
+      });
+    }
+
+    /* What this side cannot get is not offered; a choice that was made stays, so that its error can be read. */
+    limit(select, known, side) {
+      [...select.options].forEach((option) => {
+        const sides = known[option.value]?.sides;
+        option.hidden = Boolean(side && sides && !sides.includes(side) && !option.selected);
+        option.disabled = option.hidden;
+      });
+    }
+
+    /* A field with an error is shown whatever the kind. */
+    toggle(row, name, shown) {
+      const field = row.querySelector(`.referral-rule__${name}`);
+      if (field) field.hidden = !shown && !field.querySelector(".w-field--error, .error-message");
+    }
+
+    async refresh() {
+      this.request?.abort();
+      this.request = new AbortController();
+      try {
+        const response = await fetch(this.urlValue, {
+          method: "POST",
+          body: new FormData(this.form),
+          headers: { "X-Requested-With": "XMLHttpRequest", Accept: "application/json" },
+          signal: this.request.signal,
+        });
+        if (!response.ok) return;
+        const { sentence, hints } = await response.json();
+        if (this.sentenceTarget.textContent !== sentence) this.sentenceTarget.textContent = sentence;
+        this.hintsTarget.replaceChildren(
+          ...hints.map((hint) => {
+            const item = document.createElement("li");
+            item.textContent = hint;
+            return item;
+          }),
+        );
+      } catch (error) {
+        // Aborted by a newer request, or no network: the last sentence stays.
+        if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
+      }
+    }
+  }
+
+  window.wagtail.app.register("referral-program", ReferralProgram);
+})();

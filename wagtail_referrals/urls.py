@@ -1,0 +1,68 @@
+"""Addresses of the package: include them once, at the root and outside ``i18n_patterns``.
+
+    path("", include("wagtail_referrals.urls"))
+
+The share link has no language in it, as friends may speak another one. The account page stands where the site's other
+pages stand: under the language's prefix if the site uses ``i18n_patterns``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.urls import URLPattern, URLResolver, get_urlconf, path, re_path
+from django.utils.translation import get_language
+
+from wagtail_referrals import conf
+from wagtail_referrals.site import views
+
+app_name = "referrals"
+
+
+class SiteLanguagePrefix:
+    """The prefix that the site's own ``i18n_patterns`` has, which Django allows in the root URL module only."""
+
+    converters: dict[str, Any] = {}
+
+    @property
+    def language_prefix(self) -> str:
+        used, default_has_prefix = is_language_prefix_patterns_used(get_urlconf() or settings.ROOT_URLCONF)
+        language = get_language() or settings.LANGUAGE_CODE
+        if not used or (language == settings.LANGUAGE_CODE and not default_has_prefix):
+            return ""
+        return f"{language}/"
+
+    @property
+    def regex(self) -> re.Pattern[str]:
+        # For reverse(), which keeps one per language.
+        return re.compile(re.escape(self.language_prefix))
+
+    def match(self, path: str) -> tuple[str, tuple[()], dict[str, Any]] | None:
+        prefix = self.language_prefix
+        return (path.removeprefix(prefix), (), {}) if path.startswith(prefix) else None
+
+    def check(self) -> list[Any]:
+        return []
+
+    def describe(self) -> str:
+        return f"'{self}'"
+
+    def __str__(self) -> str:
+        return self.language_prefix
+
+
+_prefix = re.escape(conf.get("SHARE_PREFIX"))
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path(f"{conf.get('SHARE_PREFIX')}/<str:code>/picture.png", views.picture, name="picture"),
+    # Any text: a code that was copied badly shows the general page, not an error.
+    re_path(rf"^{_prefix}/(?P<code>[\s\S]+)/$", views.share, name="share"),
+    path(f"{conf.get('SHARE_PREFIX')}/", views.share, name="share_nobody"),
+    URLResolver(
+        SiteLanguagePrefix(),  # type: ignore[arg-type]
+        [path("account/refer-a-friend/", views.account, name="account")],
+    ),
+]
