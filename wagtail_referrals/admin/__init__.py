@@ -1,1 +1,1 @@
-"""See docs/explanation/architecture.md."""
+"""The editor's side: viewsets, forms and views in the Wagtail admin. Wired up in ``wagtail_hooks.py``."""

@@ -111,7 +111,7 @@ def rule_hints(row: RuleRow) -> list[str]:
 
 
 def program_hints(program: Any, rules: list[Any]) -> list[str]:
-    """What an editor should think about before publishing, whole sentences. ``rules``: the program's rows, saved or not."""
+    """What an editor should think about before publishing, whole sentences. ``rules``: its rows, saved or not."""
     sound = [row for row in rules if not rule_problems(row)]
     hints = []
     if not rules:

@@ -64,6 +64,7 @@ class Referral(models.Model):
         verbose_name = _("referral")
         verbose_name_plural = _("referrals")
         default_permissions = ("view",)
+        permissions = [("view_summary", "Can see the referral summary")]
         constraints = [
             models.UniqueConstraint(
                 fields=["program_key", "friend"], name="referrals_one_per_friend", condition=Q(friend__isnull=False)

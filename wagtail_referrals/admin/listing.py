@@ -1,0 +1,126 @@
+"""What all listings of records have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Model, Q, QuerySet
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.formats import date_format
+from wagtail.admin.ui.tables import Column, StatusTagColumn, TitleColumn
+from wagtail.admin.views import generic
+from wagtail.admin.viewsets.model import ModelViewSet
+
+from wagtail_referrals.people import normalise_code
+from wagtail_referrals.people.models import Advocate, Code
+
+
+class SafeFilters:
+    """A filter that makes no sense finds nothing. Wagtail would show, and export, everything."""
+
+    filters: Any
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.filters and not self.filters.is_valid():
+            return queryset.none()
+        return super().filter_queryset(queryset)  # type: ignore[misc,no-any-return]
+
+
+class RecordIndexView(SafeFilters, generic.IndexView):  # type: ignore[misc]
+    """A listing with explicit columns, a page of rows at a time."""
+
+    # Exports of whole tables are not offered: see SpreadsheetExportMixin.setup.
+    FORMATS = ()
+    related: Sequence[str] = ()
+    # What ``find`` looks through; Wagtail shows the search field when there is something here.
+    search_fields: Sequence[str] = ()
+
+    def get_base_queryset(self) -> QuerySet[Any]:
+        return super().get_base_queryset().select_related(*self.related)  # type: ignore[no-any-return]
+
+    def search_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.is_searching:
+            return queryset
+        return queryset.filter(self.find(self.search_query.strip()))
+
+    def find(self, text: str) -> Q:
+        """Rows that belong to what was typed into the search field."""
+        raise NotImplementedError
+
+    def paginate_queryset(self, queryset: QuerySet[Any], page_size: int) -> Any:
+        paginator, page, rows, others = super().paginate_queryset(queryset, page_size)
+        page.object_list = rows = list(rows)
+        self.decorate(rows)
+        return paginator, page, rows, others
+
+    def decorate(self, rows: list[Any]) -> None:
+        """Add to the rows of one page what would otherwise cost queries for each."""
+
+
+class RecordViewSet(ModelViewSet):  # type: ignore[misc]
+    """A listing and a page for each record. Nothing to add, edit, copy, delete or choose."""
+
+    index_view_class = RecordIndexView
+    inspect_view_enabled = True
+    copy_view_enabled = False
+    add_to_reference_index = False
+    list_per_page = 25
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        return [
+            path("", self.index_view, name="index"),
+            path("results/", self.index_results_view, name="index_results"),
+            path(f"inspect/<{self.pk_path_converter}:pk>/", self.inspect_view, name="inspect"),
+        ]
+
+
+class MomentColumn(Column):  # type: ignore[misc]
+    """A date; the hour is for the page of the record."""
+
+    def get_value(self, instance: Model) -> str:
+        value: datetime | None = super().get_value(instance)
+        return date_format(timezone.localtime(value), "SHORT_DATE_FORMAT") if value else ""
+
+
+def user_columns() -> list[str]:
+    """The fields under which a customer is found, as lookups from the user."""
+    user_model = get_user_model()
+    fields = {field.name for field in user_model._meta.get_fields()}
+    wanted = (user_model.get_email_field_name(), "first_name", "last_name", user_model.USERNAME_FIELD)
+    return list(dict.fromkeys(name for name in wanted if name in fields))
+
+
+def users_like(text: str) -> QuerySet[Any]:
+    """Customers with this in their name or e-mail address; first and last name may both be typed."""
+    query = Q()
+    for word in text.split():
+        query &= Q(*[(f"{name}__icontains", word) for name in user_columns()], _connector=Q.OR)
+    return get_user_model().objects.filter(query)
+
+
+def advocates_like(text: str) -> QuerySet[Advocate]:
+    """Advocates with this name, e-mail address or code."""
+    code = normalise_code(text)
+    if code:
+        holders = Code.objects.filter(text=code).values("advocate")
+        if holders.exists():
+            return Advocate.objects.filter(pk__in=holders)
+    return Advocate.objects.filter(Q(public_name__icontains=text) | Q(user__in=users_like(text)))
+
+
+__all__ = [
+    "Column",
+    "MomentColumn",
+    "RecordIndexView",
+    "RecordViewSet",
+    "SafeFilters",
+    "StatusTagColumn",
+    "TitleColumn",
+    "advocates_like",
+    "user_columns",
+    "users_like",
+]

@@ -1,0 +1,254 @@
+"""The form of a program: ordered as the sentence, checked in the editor's words."""
+
+from __future__ import annotations
+
+import uuid
+from types import SimpleNamespace
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from wagtail.admin.forms import WagtailAdminModelForm
+from wagtail.admin.panels import (
+    FieldPanel,
+    FieldRowPanel,
+    InlinePanel,
+    MultiFieldPanel,
+    ObjectList,
+    PublishingPanel,
+    TabbedInterface,
+)
+from wagtail.admin.panels.base import get_form_for_model
+
+from wagtail_referrals.kinds import reward_kinds, triggers
+from wagtail_referrals.programs import program_problems, rule_problems
+from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
+
+
+class ProgramRuleForm(WagtailAdminModelForm):  # type: ignore[misc]
+    """One rule. A draft may be incomplete; what is published may not.
+
+    ``rule_key`` carries the rule's key through drafts: a rule that exists only in a draft has no primary key by
+    which it could be found again, and rewards point to the key.
+    """
+
+    rule_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_bound and self.instance.program_id:
+            self.initial["rule_key"] = self.instance.key
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        self._forget_unused(cleaned)
+        if not self.is_deferred_validation:
+            row = SimpleNamespace(**{name: cleaned.get(name) for name in self._meta.fields})
+            for field, message in rule_problems(row).items():
+                if field not in self.errors:
+                    self.add_error(field, message)
+        return cleaned
+
+    def _forget_unused(self, cleaned: dict[str, Any]) -> None:
+        """What was typed before another kind was chosen is hidden, and must not become part of the terms."""
+        kind, trigger = cleaned.get("kind"), cleaned.get("trigger")
+        if kind in reward_kinds:
+            used = reward_kinds.get(kind).value_fields
+            if "amounts" not in used:
+                cleaned["amounts"] = {}
+            if "percent" not in used:
+                cleaned["percent"] = None
+        if trigger in triggers and triggers.get(trigger).on != "tier":
+            cleaned["occurrence"] = None
+
+
+class ProgramTextForm(WagtailAdminModelForm):  # type: ignore[misc]
+    language = forms.ChoiceField(label=_("language"), choices=language_choices)
+
+
+class ProgramForm(WagtailAdminModelForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._known_keys: set[uuid.UUID] = (
+            {rule.key for rule in self.instance.rules.all()} if self.instance.pk else set()
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean()
+        row = SimpleNamespace(budget_amounts=cleaned.get("budget_amounts") or {})
+        for field, message in program_problems(row).items():
+            if field not in self.errors:
+                self.add_error(field, message)
+        return cleaned
+
+    def save(self, commit: bool = True) -> Program:
+        self._keep_rule_keys()
+        program: Program = super().save(commit)
+        return program
+
+    def _keep_rule_keys(self) -> None:
+        """Give rules without a primary key their key back, each key once; others' keys are not taken."""
+        formset = self.formsets.get("rules")
+        if formset is None:
+            return
+        known = self._known_keys - {form.instance.key for form in formset.forms if form.instance.pk}
+        for form in formset.forms:
+            key = form.cleaned_data.get("rule_key")
+            if form.instance.pk is None and key in known:
+                form.instance.key = key
+                known.discard(key)
+
+
+class RowsPanel(InlinePanel):  # type: ignore[misc]
+    """An inline panel whose rows have a form class of their own."""
+
+    def __init__(self, *args: Any, row_form_class: type[WagtailAdminModelForm], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row_form_class = row_form_class
+
+    def clone_kwargs(self) -> dict[str, Any]:
+        return {**super().clone_kwargs(), "row_form_class": self.row_form_class}
+
+    def get_form_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = super().get_form_options()
+        child = self.child_edit_handler.get_form_options()
+        options["formsets"][self.relation_name]["form"] = get_form_for_model(
+            self.db_field.related_model,
+            form_class=self.row_form_class,
+            fields=child.get("fields", []),
+            widgets=child.get("widgets", {}),
+            defer_required_on_fields=child.get("defer_required_on_fields", []),
+        )
+        return options
+
+
+RULE_PANELS = [
+    FieldRowPanel(
+        [
+            FieldPanel("side", classname="referral-rule__side"),
+            FieldPanel("trigger", classname="referral-rule__trigger"),
+            FieldPanel("occurrence", classname="referral-rule__occurrence"),
+        ]
+    ),
+    FieldRowPanel(
+        [
+            FieldPanel("kind", classname="referral-rule__kind"),
+            FieldPanel("amounts", classname="referral-rule__amounts"),
+            FieldPanel("percent", classname="referral-rule__percent"),
+        ]
+    ),
+    FieldPanel("minimum_spend"),
+    FieldRowPanel([FieldPanel("expires_days"), FieldPanel("refund_policy")]),
+]
+
+TEXT_PANELS = [
+    FieldPanel("language"),
+    FieldPanel("headline"),
+    FieldPanel("introduction"),
+    FieldPanel("share_message", widget=forms.Textarea(attrs={"rows": 3})),
+    FieldPanel("small_print"),
+]
+
+
+def program_edit_handler() -> TabbedInterface:
+    """The tabs of the form; the first one reads as the sentence does."""
+    return TabbedInterface(
+        [
+            ObjectList(
+                [
+                    FieldPanel("name"),
+                    RowsPanel(
+                        "rules",
+                        panels=RULE_PANELS,
+                        row_form_class=ProgramRuleForm,
+                        heading=_("Who gets what, and when"),
+                        label=_("reward"),
+                    ),
+                    MultiFieldPanel(
+                        [
+                            FieldRowPanel([FieldPanel("hold_days"), FieldPanel("hold_anchor")]),
+                            FieldRowPanel([FieldPanel("cap_count"), FieldPanel("cap_period")]),
+                        ],
+                        heading=_("How much later, and how often"),
+                    ),
+                    MultiFieldPanel(
+                        [FieldPanel("new_customers_only"), FieldPanel("window_days"), FieldPanel("touch")],
+                        heading=_("Which friends count"),
+                    ),
+                    MultiFieldPanel(
+                        [FieldPanel("budget_amounts"), FieldPanel("budget_count")],
+                        heading=_("What it may cost"),
+                    ),
+                ],
+                heading=_("Program"),
+            ),
+            ObjectList(
+                [
+                    RowsPanel(
+                        "texts",
+                        panels=TEXT_PANELS,
+                        row_form_class=ProgramTextForm,
+                        heading=_("Texts, by language"),
+                        label=_("language"),
+                    )
+                ],
+                heading=_("Texts"),
+            ),
+            ObjectList(
+                [
+                    FieldPanel("precedence"),
+                    FieldPanel("site"),
+                    FieldPanel("landing_page"),
+                    FieldPanel("clawback_days"),
+                    PublishingPanel(),
+                ],
+                heading=_("Settings"),
+            ),
+        ],
+        base_form_class=ProgramForm,
+    )
+
+
+def form_rules() -> dict[str, Any]:
+    """What the form's script needs to know: which fields a kind uses, which sides a moment is for."""
+    return {
+        "kinds": {
+            kind.key: {"fields": list(kind.value_fields), "sides": [str(side) for side in kind.sides]}
+            for kind in reward_kinds
+        },
+        "triggers": {
+            trigger.key: {"numbered": trigger.on == "tier", "sides": [str(side) for side in trigger.sides]}
+            for trigger in triggers
+        },
+    }
+
+
+def read_form(form: ProgramForm) -> tuple[Program, list[ProgramRule]]:
+    """The program as far as it has been typed, unsaved: for the sentence beside the form.
+
+    What is not valid yet is as if it were empty.
+    """
+    form.defer_required_fields()
+    form.is_valid()
+    names = {field.name for field in Program._meta.concrete_fields}
+    program = Program(
+        **{name: value for name, value in form.cleaned_data.items() if name in names and value is not None}
+    )
+    rules = [
+        _read_row(ProgramRule, row.cleaned_data)
+        for row in form.formsets["rules"].forms
+        if hasattr(row, "cleaned_data") and not row.cleaned_data.get("DELETE")
+    ]
+    texts = [
+        _read_row(ProgramText, row.cleaned_data)
+        for row in form.formsets["texts"].forms
+        if hasattr(row, "cleaned_data") and not row.cleaned_data.get("DELETE")
+    ]
+    program.rules = rules
+    program.texts = texts
+    return program, rules
+
+
+def _read_row(model: type[Any], cleaned: dict[str, Any]) -> Any:
+    names = {field.name for field in model._meta.concrete_fields} - {"id", "program"}
+    return model(**{name: value for name, value in cleaned.items() if name in names and value is not None})

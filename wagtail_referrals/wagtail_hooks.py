@@ -1,0 +1,60 @@
+"""Wires to the Wagtail admin, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+from wagtail.snippets.models import register_snippet
+
+from wagtail_referrals.admin.policies import register_policies
+
+# Before anything asks for the policy of one of our models.
+register_policies()
+
+from wagtail_referrals.admin.groups import custom_permissions  # noqa: E402
+from wagtail_referrals.admin.menu import (  # noqa: E402
+    ReferralsGroup,
+    join_marketing_menu,
+    marketing_item,
+    summary_item,
+)
+from wagtail_referrals.admin.programs import SUMMARY_URL  # noqa: E402
+from wagtail_referrals.admin.summary import SummaryView  # noqa: E402
+
+register_snippet(ReferralsGroup)
+
+
+@hooks.register("register_admin_menu_item")
+def register_marketing_menu() -> MenuItem:
+    return marketing_item()
+
+
+@hooks.register("construct_main_menu")
+def join_other_marketing_menu(request: HttpRequest, menu_items: list[Any]) -> None:
+    join_marketing_menu(request, menu_items)
+
+
+@hooks.register("register_referrals_menu_item")
+def register_summary_item() -> MenuItem:
+    return summary_item()
+
+
+@hooks.register("register_admin_urls")
+def register_summary_url() -> list[URLPattern]:
+    return [path("referrals/summary/", SummaryView.as_view(), name=SUMMARY_URL)]
+
+
+@hooks.register("register_permissions")
+def register_custom_permissions() -> QuerySet[Permission]:
+    return custom_permissions()
+
+
+@hooks.register("register_icons")
+def register_icons(icons: list[str]) -> list[str]:
+    return [*icons, "wagtail_referrals/icons/referral.svg"]
