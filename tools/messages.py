@@ -129,6 +129,11 @@ def _strings(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
+def _key(text: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:
+    """A text with a plural is a list when read from a .mo file and a tuple when read from a .po file."""
+    return text if isinstance(text, str) else tuple(text)
+
+
 def problems(po: Path) -> list[str]:
     """Return what is wrong with a .po file and its .mo file, one line each."""
     found = []
@@ -154,9 +159,9 @@ def problems(po: Path) -> list[str]:
     if not mo.exists():
         return [*found, f"{name}: not compiled, run `make messages`"]
     with mo.open("rb") as handle:
-        compiled = {(m.context, m.id): _strings(m.string) for m in read_mo(handle) if m.id}
+        compiled = {(m.context, _key(m.id)): _strings(m.string) for m in read_mo(handle) if m.id}
     written = {
-        (m.context, m.id): _strings(m.string)
+        (m.context, _key(m.id)): _strings(m.string)
         for m in catalog
         if m.id and all(_strings(m.string)) and not m.fuzzy
     }
