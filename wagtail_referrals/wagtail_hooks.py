@@ -26,8 +26,11 @@ from wagtail_referrals.admin.menu import (  # noqa: E402
 )
 from wagtail_referrals.admin.programs import SUMMARY_URL  # noqa: E402
 from wagtail_referrals.admin.summary import SummaryView  # noqa: E402
+from wagtail_referrals.programs.models import Program  # noqa: E402
+from wagtail_referrals.site.program_preview import draw_program_preview  # noqa: E402
 
 register_snippet(ReferralsGroup)
+Program.draw_preview = staticmethod(draw_program_preview)
 
 
 @hooks.register("register_admin_menu_item")
