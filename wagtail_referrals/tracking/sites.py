@@ -30,14 +30,14 @@ def site_id_for(request: HttpRequest) -> int | None:
     if known is not None:
         return int(known.pk)
     try:
-        hostname, port = split_domain_port(request.get_host())
-        number = int(port or request.get_port())
+        hostname, port = split_domain_port(request.get_host())[0].lower(), int(request.get_port())
     except (DisallowedHost, ValueError):
-        hostname, number = "", 0
+        hostname, port = "", 0
     sites = _sites()
-    same_host = [site for site in sites if site[1].lower() == hostname.lower()]
+    same_host = [site for site in sites if site[1].lower() == hostname]
     ranked = (
-        [site for site in same_host if site[2] == number],
+        [site for site in same_host if site[2] == port],
+        [site for site in same_host if site[3]],
         same_host if len(same_host) == 1 else [],
         [site for site in sites if site[3]],
     )
