@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from django.utils import translation
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
@@ -67,13 +68,14 @@ def record_source(order: Any, amount: Decimal) -> Any:
     ``amount`` is in the order's currency. Call it under the lock of the credit account, that is after a ledger
     operation in the same transaction: there is one source for an order.
     """
-    source = find_source(order)
-    if source is not None:
-        return source
-    Source = get_model("payment", "Source")
+    Source, SourceType = get_model("payment", "Source"), get_model("payment", "SourceType")
+    existing = Source.objects.filter(order_id=order.pk, source_type=OuterRef("pk")).values("pk")[:1]
+    kind = SourceType.objects.filter(code=SOURCE_CODE).annotate(existing=Subquery(existing)).first()
+    if kind is not None and kind.existing is not None:
+        return Source.objects.get(pk=kind.existing)
     source = Source(
         order=order,
-        source_type=source_type(),
+        source_type=kind or make_source_type(),
         currency=order.currency,
         amount_allocated=amount,
         amount_debited=amount,
@@ -83,13 +85,10 @@ def record_source(order: Any, amount: Decimal) -> Any:
     return source
 
 
-def source_type() -> Any:
+def make_source_type() -> Any:
     """The ``payment.SourceType`` of referral credit, named in the site's default language when it is made."""
-    SourceType = get_model("payment", "SourceType")
-    found = SourceType.objects.filter(code=SOURCE_CODE).first()
-    if found is None:
-        with translation.override(settings.LANGUAGE_CODE):
-            found, _created = SourceType.objects.get_or_create(
-                code=SOURCE_CODE, defaults={"name": _("Referral credit")}
-            )
-    return found
+    with translation.override(settings.LANGUAGE_CODE):
+        kind, _created = get_model("payment", "SourceType").objects.get_or_create(
+            code=SOURCE_CODE, defaults={"name": _("Referral credit")}
+        )
+    return kind
