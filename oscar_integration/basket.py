@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
@@ -74,8 +75,14 @@ def add_vouchers(basket: Any, codes: Iterable[str]) -> list[Any]:
     wanted = [code for code in codes if code]
     if not wanted:
         return []
-    missing = list(get_model("voucher", "Voucher").objects.filter(code__in=wanted).exclude(basket=basket.pk))
-    basket.vouchers.add(*missing)
+    Voucher = get_model("voucher", "Voucher")
+    missing = list(Voucher.objects.filter(code__in=wanted).exclude(basket=basket.pk))
+    if missing:
+        basket.vouchers.add(*missing)
+        # Oscar counts additions, and fails when more are taken out than were put in.
+        Voucher.objects.filter(pk__in=[voucher.pk for voucher in missing]).update(
+            num_basket_additions=F("num_basket_additions") + 1
+        )
     return missing
 
 

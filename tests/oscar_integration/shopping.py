@@ -134,6 +134,7 @@ def fill_basket(*products: Any, user: Any = None) -> Any:
 
 def create_order(basket: Any, *, user: Any = None, email: str = "", **values: Any) -> Any:
     """Oscar's OrderCreator, as a job without a request calls it."""
+    basket.reset_offer_applications()
     get_class("offer.applicator", "Applicator")().apply(basket, user or AnonymousUser())
     method = get_class("shipping.repository", "Repository")().get_default_shipping_method(basket)
     charge = method.calculate(basket)
@@ -148,4 +149,4 @@ def create_order(basket: Any, *, user: Any = None, email: str = "", **values: An
         **values,
     )
     basket.submit()
-    return order
+    return type(order).objects.get(pk=order.pk)
