@@ -26,7 +26,9 @@ def publish(**values: Any) -> Any:
         ProgramText(language="fr", headline="Un cadeau", small_print="Sans échange en espèces."),
     ]
     program.rules = [
-        ProgramRule(sort_order=0, side="friend", trigger="arrives", kind="discount_percent", percent=Decimal(10)),
+        ProgramRule(
+            sort_order=0, side="friend", trigger="arrives", kind="discount_percent", percent=Decimal(10)
+        ),
         ProgramRule(
             sort_order=1, side="advocate", trigger="first_purchase", kind="credit", amounts={"EUR": "15.00"}
         ),

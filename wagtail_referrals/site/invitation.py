@@ -13,7 +13,6 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import escape, linebreaks
 from django.utils.translation import get_language, gettext
-
 from wagtail.rich_text import expand_db_html
 
 from wagtail_referrals import people, programs, tracking
