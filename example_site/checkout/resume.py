@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from oscar.core.loading import get_class
+from oscar.core.loading import get_class, get_model
 
 from example_site.card import gateway
 from example_site.card.models import DemoCharge
@@ -11,21 +11,42 @@ from example_site.card.models import DemoCharge
 PENDING_CHARGE = "example_pending_charge"
 
 
+class ReopenBasketMixin:
+    """For checkout views: open the frozen basket again also when the visitor's new basket was never saved.
+
+    Oscar merges the new basket into the frozen one, and a basket that is not in the database has no lines to ask for.
+    """
+
+    request: Any
+    checkout_session: Any
+
+    def restore_frozen_basket(self) -> None:
+        if self.request.basket.id is not None:
+            super().restore_frozen_basket()  # type: ignore[misc]
+            return
+        Basket = get_model("basket", "Basket")
+        frozen = Basket.objects.filter(pk=self.checkout_session.get_submitted_basket_id()).first()
+        if frozen is not None:
+            frozen.thaw()
+            frozen.strategy = self.request.strategy
+            self.request.basket = frozen
+
+
 def resume_basket(request: Any) -> None:
     """Mark the waiting charge as abandoned and open the frozen basket again, with its offers."""
-    OrderPlacementMixin = get_class("checkout.mixins", "OrderPlacementMixin")
-    CheckoutSessionData = get_class("checkout.utils", "CheckoutSessionData")
     Applicator = get_class("offer.applicator", "Applicator")
+    Basket = get_model("basket", "Basket")
+    CheckoutSessionData = get_class("checkout.utils", "CheckoutSessionData")
+    OrderPlacementMixin = get_class("checkout.mixins", "OrderPlacementMixin")
 
     charge = gateway.answer(request.session.pop(PENDING_CHARGE), DemoCharge.Status.ABANDONED)
-    placement = OrderPlacementMixin()
+    placement: Any = type("Placement", (ReopenBasketMixin, OrderPlacementMixin), {})()
     placement.request = request
     placement.checkout_session = CheckoutSessionData(request)
-    basket_id = placement.checkout_session.get_submitted_basket_id()
-    if charge is None or not basket_id or placement.get_submitted_basket().status != "Frozen":
+    frozen = Basket.objects.filter(pk=placement.checkout_session.get_submitted_basket_id()).first()
+    if charge is None or frozen is None or frozen.status != Basket.FROZEN:
         return
     placement.restore_frozen_basket()
-    if request.basket.id:
-        request.basket.strategy = request.strategy
-        request.basket.reset_offer_applications()
-        Applicator().apply(request.basket, request.user, request)
+    request.basket.strategy = request.strategy
+    request.basket.reset_offer_applications()
+    Applicator().apply(request.basket, request.user, request)

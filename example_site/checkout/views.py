@@ -18,7 +18,7 @@ from oscar.core.loading import get_class, get_model
 from example_site.card import gateway
 from example_site.card.forms import DEMONSTRATION_CARDS, CardForm
 from example_site.card.models import DemoCharge
-from example_site.checkout.resume import PENDING_CHARGE
+from example_site.checkout.resume import PENDING_CHARGE, ReopenBasketMixin
 
 Applicator = get_class("offer.applicator", "Applicator")
 Basket = get_model("basket", "Basket")
@@ -32,7 +32,7 @@ logger = logging.getLogger("oscar.checkout")
 CARD_SOURCE_CODE = "card"
 
 
-class PaymentDetailsView(views.PaymentDetailsView):
+class PaymentDetailsView(ReopenBasketMixin, views.PaymentDetailsView):
     """Card form, preview, order; and, with `card_return`, the way back from the bank's page."""
 
     card_return = False
