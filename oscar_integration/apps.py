@@ -20,5 +20,10 @@ class OscarIntegrationConfig(AppConfig):
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
         receivers.connect()
-        for check in (ours.check_app_order, ours.check_payment_view, ours.check_settings, ours.check_statuses):
+        for check in (
+            ours.check_app_order,
+            ours.check_payment_view,
+            ours.check_settings,
+            ours.check_statuses,
+        ):
             checks.register(check, "referrals")

@@ -59,7 +59,11 @@ def capture_for_order(order: Any) -> None:
 
 def find_source(order: Any) -> Any | None:
     """The order's payment source of referral credit, or None."""
-    return get_model("payment", "Source").objects.filter(order_id=order.pk, source_type__code=SOURCE_CODE).first()
+    return (
+        get_model("payment", "Source")
+        .objects.filter(order_id=order.pk, source_type__code=SOURCE_CODE)
+        .first()
+    )
 
 
 def record_source(order: Any, amount: Decimal) -> Any:

@@ -33,7 +33,7 @@ from oscar.core.prices import Price
 from oscar_integration import conf
 from oscar_integration.capture import capture_for_order, paid_without_credit
 from oscar_integration.forms import CreditForm
-from oscar_integration.mails import add_credit
+from oscar_integration.mails import dispatcher
 from oscar_integration.paid import OrderCredit
 from oscar_integration.reading import payment_view_problems
 from oscar_integration.split import Adjustment, Split, split
@@ -127,12 +127,12 @@ def adjustment_words(adjustment: Adjustment, currency: str) -> str:
             "The rest would be less than %(minimum)s, the least a card can be charged: your credit pays it too."
         ) % {"minimum": minimum}
     if adjustment is Adjustment.LEFT_THE_MINIMUM:
-        return _("A card cannot be charged less than %(minimum)s, so a little less of your credit is used.") % {
-            "minimum": minimum
-        }
-    return _("A card cannot be charged less than %(minimum)s, so this order cannot be paid in part with credit.") % {
-        "minimum": minimum
-    }
+        return _(
+            "A card cannot be charged less than %(minimum)s, so a little less of your credit is used."
+        ) % {"minimum": minimum}
+    return _(
+        "A card cannot be charged less than %(minimum)s, so this order cannot be paid in part with credit."
+    ) % {"minimum": minimum}
 
 
 class _CreditSessionMixin(_PaymentMethodView):
@@ -235,7 +235,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         if "remove" in request.POST or panel is None or panel.other_currencies:
             self.forget_credit()
             return HttpResponseRedirect(reverse("checkout:payment-details"))
-        form = self.make_credit_form(panel.currency, panel.available, data=request.POST, is_used=panel.is_used)
+        form = self.make_credit_form(
+            panel.currency, panel.available, data=request.POST, is_used=panel.is_used
+        )
         if not form.is_valid():
             self._credit_form = form
             response: HttpResponse = self.render_payment_details(request)
@@ -261,7 +263,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
     def make_credit_form(
         self, currency: str, available: Decimal, *, data: Any = None, initial: Any = None, is_used: bool
     ) -> CreditForm:
-        return CreditForm(data, initial=initial, currency=currency, available=available, must_tick=not is_used)
+        return CreditForm(
+            data, initial=initial, currency=currency, available=available, must_tick=not is_used
+        )
 
     # Showing
 
@@ -276,7 +280,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         available = with_credit.get(currency, NOTHING)
         if not self.basket_is_in(currency) or available <= 0:
             form = self.make_credit_form(currency, NOTHING, is_used=False)
-            return CreditPanel(currency, amount, NOTHING, Split(NOTHING, amount), form, tuple(sorted(with_credit)))
+            return CreditPanel(
+                currency, amount, NOTHING, Split(NOTHING, amount), form, tuple(sorted(with_credit))
+            )
         minimum = conf.minimum_charge(currency)
         chosen = self.credit_split(total) or Split(NOTHING, amount)
         sensible = split(amount, available, minimum, available)
@@ -414,7 +420,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             logger.exception("Order #%s: referral credit could not be set aside", number)
             self.forget_credit()
             raise UnableToTakePayment(
-                _("Your credit could not be used just now. Nothing was charged: please try again, or pay by card.")
+                _(
+                    "Your credit could not be used just now. Nothing was charged: please try again, or pay by card."
+                )
             ) from error
         if reservation.state == reservation.State.CAPTURED:
             self.show_placed_order(number)
@@ -501,12 +509,7 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         if spent is None or getattr(super().send_order_placed_email, "__func__", None) is not stock:
             super().send_order_placed_email(order)
             return
-
-        class Dispatcher(get_class("order.utils", "OrderDispatcher")):  # type: ignore[misc]
-            def dispatch_order_messages(self, order: Any, messages: Any, *args: Any, **kwargs: Any) -> None:
-                super().dispatch_order_messages(order, add_credit(messages, spent), *args, **kwargs)
-
-        Dispatcher(logger=logger).send_order_placed_email_for_user(order, self.get_message_context(order))
+        dispatcher(spent).send_order_placed_email_for_user(order, self.get_message_context(order))
 
     def _credit_spent(self, order: Any) -> OrderCredit | None:
         """What this checkout has set aside for an order that was just placed. No query."""
@@ -519,7 +522,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
 def no_longer_there(available: Decimal, currency: str) -> str:
     """The refusal, in the current language."""
     if available <= 0:
-        return _("You no longer have that much credit: nothing is left, and nothing was charged. Please pay by card.")
+        return _(
+            "You no longer have that much credit: nothing is left, and nothing was charged. Please pay by card."
+        )
     return _("You no longer have that much credit: %(amount)s is left. Nothing was charged.") % {
         "amount": format_money(available, currency)
     }
@@ -527,7 +532,11 @@ def no_longer_there(available: Decimal, currency: str) -> str:
 
 def extend(base: type, mixin: type) -> type:
     """``base`` with ``mixin`` on top, under its own name; ``base`` itself if the shop did that already."""
-    return base if issubclass(base, mixin) else type(base.__name__, (mixin, base), {"__module__": base.__module__})
+    return (
+        base
+        if issubclass(base, mixin)
+        else type(base.__name__, (mixin, base), {"__module__": base.__module__})
+    )
 
 
 def extend_checkout(config: Any) -> list[str]:

@@ -22,7 +22,9 @@ from wagtail_referrals import conf as engine_conf
 BEFORE_US = ("checkout", "customer")
 
 
-def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_settings(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
     """Names and amounts in WAGTAIL_REFERRALS_OSCAR."""
     found: list[checks.CheckMessage] = []
     given = getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {})
@@ -51,7 +53,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
         elif currency not in currencies and "MINIMUM_CHARGE" in given:
             found.append(
                 checks.Warning(
-                    f'MINIMUM_CHARGE names {currency}, in which there is no credit.',
+                    f"MINIMUM_CHARGE names {currency}, in which there is no credit.",
                     hint=f'Add it to WAGTAIL_REFERRALS["CURRENCIES"] (now {", ".join(currencies)}), or remove it.',
                     id="oscar_integration.W005",
                 )
@@ -60,7 +62,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
     if default and default not in currencies:
         found.append(
             checks.Warning(
-                f"The shop's currency {default} is not in WAGTAIL_REFERRALS[\"CURRENCIES\"]: "
+                f'The shop\'s currency {default} is not in WAGTAIL_REFERRALS["CURRENCIES"]: '
                 "no credit can be earned or spent in it.",
                 hint=f'WAGTAIL_REFERRALS = {{"CURRENCIES": ["{default}"], ...}}',
                 id="oscar_integration.W006",
@@ -69,7 +71,9 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
     return found
 
 
-def check_statuses(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_statuses(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
     """The statuses that mean paid, shipped... against the shop's pipeline."""
     pipeline = getattr(settings, "OSCAR_ORDER_STATUS_PIPELINE", {})
     if not pipeline:
@@ -92,15 +96,17 @@ def check_statuses(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
         if unknown and (name in given or (needed and not statuses & known)):
             found.append(
                 checks.Warning(
-                    f'{name} names statuses that no order can have: {", ".join(unknown)}.',
-                    hint=f"WAGTAIL_REFERRALS_OSCAR = {{\"{name}\": [...]}} with some of {', '.join(sorted(known))}.",
+                    f"{name} names statuses that no order can have: {', '.join(unknown)}.",
+                    hint=f'WAGTAIL_REFERRALS_OSCAR = {{"{name}": [...]}} with some of {", ".join(sorted(known))}.',
                     id="oscar_integration.W008",
                 )
             )
     return found
 
 
-def check_app_order(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_app_order(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
     """Oscar's views are replaced after Oscar has chosen them."""
     labels = [config.label for config in apps.get_app_configs()]
     late = [label for label in BEFORE_US if label in labels[labels.index("oscar_integration") :]]
@@ -116,7 +122,9 @@ def check_app_order(app_configs: Sequence[AppConfig] | None = None, **kwargs: An
     ]
 
 
-def check_payment_view(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_payment_view(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
     """The payment view that the shop's addresses lead to must be ours, and must work with credit."""
     from oscar_integration.checkout import CreditPaymentMixin
     from oscar_integration.reading import mixin_problems, payment_view_problems
@@ -196,19 +204,23 @@ def shows_block(template: Template, name: str) -> bool:
     chain = [template]
     while (parent := _parent(chain)) is not None:
         chain.append(parent)
-    latest: dict[str, BlockNode] = {}
+    # The definitions of each block, the one that wins first.
+    definitions: dict[str, list[BlockNode]] = {}
     for level in chain:
         for block in _blocks_of(level.nodelist):
-            latest.setdefault(block.name, block)
+            definitions.setdefault(block.name, []).append(block)
     seen: set[str] = set()
 
-    def reached(nodes: NodeList) -> Iterator[str]:
+    def reached(nodes: Iterable[Node]) -> Iterator[str]:
         for node in nodes:
             if isinstance(node, BlockNode):
                 yield node.name
                 if node.name not in seen:
                     seen.add(node.name)
-                    yield from reached(latest.get(node.name, node).nodelist)
+                    for definition in definitions.get(node.name, [node]):
+                        yield from reached(definition.nodelist)
+                        if not _says_super(definition.nodelist):
+                            break
             else:
                 for children in _children(node):
                     yield from reached(children)
@@ -216,12 +228,21 @@ def shows_block(template: Template, name: str) -> bool:
     return name in reached(chain[-1].nodelist)
 
 
+def _says_super(nodes: Iterable[Node]) -> bool:
+    """Whether a block shows the one that it replaces."""
+    return any(
+        "block.super" in getattr(getattr(node, "token", None), "contents", "")
+        or any(_says_super(children) for children in _children(node))
+        for node in nodes
+    )
+
+
 def _parent(chain: list[Template]) -> Template | None:
     template = chain[-1]
     for node in template.nodelist:
         if isinstance(node, ExtendsNode):
-            name = node.parent_name.var
-            if isinstance(name, str) and not node.parent_name.filters:
+            name = getattr(node.parent_name, "var", None)
+            if isinstance(name, str):
                 # A template may extend the one of the same name that it hides, so those of the chain are left out.
                 skip = [level.origin for level in chain]
                 try:
@@ -242,4 +263,6 @@ def _blocks_of(nodes: Iterable[Node]) -> Iterator[BlockNode]:
 def _children(node: Node) -> list[NodeList]:
     if hasattr(node, "conditions_nodelists"):
         return [nodes for _condition, nodes in node.conditions_nodelists]
-    return [nodes for name in node.child_nodelists if isinstance(nodes := getattr(node, name, None), NodeList)]
+    return [
+        nodes for name in node.child_nodelists if isinstance(nodes := getattr(node, name, None), NodeList)
+    ]

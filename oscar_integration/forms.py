@@ -15,7 +15,7 @@ from wagtail_referrals.credit import format_money, quantize
 class AmountField(forms.DecimalField):
     """An amount as people type it: with the decimal sign of their language, or the other one."""
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         if isinstance(value, str):
             value = "".join(value.split())
             if "," in value and "." not in value:

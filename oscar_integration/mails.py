@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from oscar.core.loading import get_class
 
 from oscar_integration.paid import OrderCredit
 
 # The row of the order's total in Oscar's own HTML mail.
 _TOTAL_ROW = re.compile(r'<tr class="total">.*?</tr>', re.DOTALL)
+
+
+def dispatcher(spent: OrderCredit) -> Any:
+    """The shop's OrderDispatcher, whose messages say what was paid with credit."""
+
+    class Dispatcher(get_class("order.utils", "OrderDispatcher")):  # type: ignore[misc]
+        def dispatch_order_messages(self, order: Any, messages: Any, *args: Any, **kwargs: Any) -> None:
+            super().dispatch_order_messages(order, add_credit(messages, spent), *args, **kwargs)
+
+    return Dispatcher(logger=logging.getLogger("oscar.checkout"))
 
 
 def add_credit(messages: dict[str, Any], spent: OrderCredit) -> dict[str, Any]:

@@ -8,11 +8,8 @@ import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
-
-def payment_view_problems(view: type) -> list[Promise]:
+def payment_view_problems(view: type) -> list[str]:
     """Why credit cannot be used with this payment view; empty when nothing speaks against it.
 
     The mixin stands on top of the view: it needs ``submit`` to call ``handle_payment``, and every ``handle_payment`` to
@@ -20,28 +17,26 @@ def payment_view_problems(view: type) -> list[Promise]:
     """
     problems = []
     if not _reaches(view, "submit", "handle_payment"):
-        problems.append(_("its submit() neither calls self.handle_payment() nor super().submit()"))
+        problems.append("its submit() neither calls self.handle_payment() nor super().submit()")
     for owner, method in _overrides(view, "handle_payment"):
         if _ignores_total(method):
             problems.append(
-                _("%(view)s.handle_payment() does not use the total it is handed, and would charge the whole order")
-                % {"view": owner.__name__}
+                f"{owner.__name__}.handle_payment() does not use the total it is handed, "
+                "and would charge the whole order"
             )
     return problems
 
 
-def mixin_problems(view: type, mixin: type) -> list[Promise]:
+def mixin_problems(view: type, mixin: type) -> list[str]:
     """Why a view that has the mixin among its bases by its own choice does not work with it."""
     problems = []
     for owner, method in _overrides(view, "handle_payment", above=mixin):
         if "handle_payment" not in _calls_on_super(method):
-            problems.append(
-                _("%(view)s.handle_payment() does not call super().handle_payment()") % {"view": owner.__name__}
-            )
+            problems.append(f"{owner.__name__}.handle_payment() does not call super().handle_payment()")
         else:
             problems.append(
-                _("%(view)s.handle_payment() is above the mixin, and is handed the total without the credit taken off")
-                % {"view": owner.__name__}
+                f"{owner.__name__}.handle_payment() is above the mixin, "
+                "and is handed the total without the credit taken off"
             )
     return problems
 

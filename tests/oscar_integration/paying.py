@@ -53,7 +53,9 @@ class Customer(Friend):
 
 
 def give(user: Any, amount: str, currency: str = "EUR") -> None:
-    credit.grant(user=user, currency=currency, amount=Decimal(amount), key=f"test:{user.pk}:{currency}:{amount}")
+    credit.grant(
+        user=user, currency=currency, amount=Decimal(amount), key=f"test:{user.pk}:{currency}:{amount}"
+    )
 
 
 def available(user: Any) -> str:

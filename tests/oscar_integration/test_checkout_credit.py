@@ -87,10 +87,19 @@ def test_totals_and_taxes_are_those_without_credit(customer: Customer, lea: Any,
     customer.go_to_payment("STRAP", 3)
     customer.use("15")
     paid = assert_thanked(customer.place(ACCEPTED))
-    for name in ("total_incl_tax", "total_excl_tax", "shipping_incl_tax", "total_tax", "total_discount_incl_tax"):
+    for name in (
+        "total_incl_tax",
+        "total_excl_tax",
+        "shipping_incl_tax",
+        "total_tax",
+        "total_discount_incl_tax",
+    ):
         assert getattr(paid, name) == getattr(plain, name), name
     prices = [
-        [(line.line_price_incl_tax, line.line_price_excl_tax, line.unit_price_incl_tax) for line in order.lines.all()]
+        [
+            (line.line_price_incl_tax, line.line_price_excl_tax, line.unit_price_incl_tax)
+            for line in order.lines.all()
+        ]
         for order in (plain, paid)
     ]
     assert prices[0] == prices[1]
@@ -137,7 +146,9 @@ def test_the_amount_can_be_changed_and_taken_out(customer: Customer, lea: Any) -
         ({"amount": "5", "use": ""}, "Tick the box to use your credit."),
     ],
 )
-def test_what_cannot_be_meant_is_said_in_the_form(customer: Customer, sent: dict[str, str], words: str) -> None:
+def test_what_cannot_be_meant_is_said_in_the_form(
+    customer: Customer, sent: dict[str, str], words: str
+) -> None:
     customer.go_to_payment()
     response = customer.use(**sent)
     assert response.status_code == 200
@@ -282,7 +293,9 @@ def test_a_ledger_that_fails_is_refused_before_any_payment(
     assert charges() == [("100.00", "authorised")]
 
 
-def test_a_ledger_that_fails_leaves_the_card_step_alone(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_fails_leaves_the_card_step_alone(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(credit, "accounts_of", lambda *args, **kwargs: 1 / 0)
     assert customer.go_to_payment().status_code == 200
     assert_thanked(customer.place(ACCEPTED))
@@ -591,7 +604,10 @@ def test_a_refund_goes_back_to_the_credit_once(customer: Customer, lea: Any) -> 
     assert refund_credit(order, D("1.00"), "r3") == D("0.00")
     source = order.sources.get(source_type__code="referral-credit")
     assert source.amount_refunded == D("15.00")
-    assert sorted(str(txn.amount) for txn in source.transactions.filter(txn_type="Refund")) == ["11.00", "4.00"]
+    assert sorted(str(txn.amount) for txn in source.transactions.filter(txn_type="Refund")) == [
+        "11.00",
+        "4.00",
+    ]
     assert available(lea) == "15.00"
 
 

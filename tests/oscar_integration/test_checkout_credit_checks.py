@@ -1,0 +1,246 @@
+"""What a shop is told before its customers find out; and how the views are put together."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.template import engines
+from oscar.apps.checkout import views
+
+from oscar_integration import checks, conf
+from oscar_integration.checkout import (
+    CreditPaymentMethodMixin,
+    CreditPaymentMixin,
+    extend,
+    extend_checkout,
+)
+from oscar_integration.reading import mixin_problems, payment_view_problems
+
+
+def ids(found: list[Any]) -> list[str]:
+    for message in found:
+        assert message.hint, message
+    return [message.id for message in found]
+
+
+def config(view: type) -> SimpleNamespace:
+    return SimpleNamespace(payment_details_view=view, payment_method_view=views.PaymentMethodView)
+
+
+class Charges(views.PaymentDetailsView):
+    def handle_payment(self, order_number, total, **kwargs):
+        self.charged = total.incl_tax
+
+
+class ChargesTheBasket(views.PaymentDetailsView):
+    def handle_payment(self, order_number, total, **kwargs):
+        self.charged = self.request.basket.total_incl_tax
+
+
+class NeverAsks(views.PaymentDetailsView):
+    def submit(self, **kwargs):
+        return self.handle_order_placement(1, **kwargs)
+
+
+class AsksItself(views.PaymentDetailsView):
+    def submit(self, order_total, **kwargs):
+        self.handle_payment(1, order_total)
+
+
+class AsksOscar(views.PaymentDetailsView):
+    def submit(self, *args, **kwargs):
+        return super().submit(*args, **kwargs)
+
+
+# The views
+
+
+def test_the_example_shops_views_are_extended() -> None:
+    checkout = apps.get_app_config("checkout")
+    assert issubclass(checkout.payment_details_view, CreditPaymentMixin)
+    assert issubclass(checkout.payment_method_view, CreditPaymentMethodMixin)
+    assert ids(checks.check_payment_view()) == []
+    assert ids(checks.check_app_order()) == []
+    assert ids(checks.check_settings()) == []
+    assert ids(checks.check_statuses()) == []
+
+
+def test_a_view_is_extended_once_and_keeps_its_name() -> None:
+    once = extend(Charges, CreditPaymentMixin)
+    assert issubclass(once, Charges) and once.__name__ == "Charges" and once.__module__ == __name__
+    assert extend(once, CreditPaymentMixin) is once
+
+
+def test_switched_off_no_view_is_touched(settings: Any) -> None:
+    settings.WAGTAIL_REFERRALS_OSCAR = {"CREDIT_AT_CHECKOUT": False}
+    shop = config(Charges)
+    assert extend_checkout(shop) == []
+    assert shop == config(Charges)
+    assert checks.check_payment_view() == []
+
+
+def test_before_oscars_checkout_there_is_nothing_to_extend() -> None:
+    assert extend_checkout(SimpleNamespace()) == []
+
+
+@pytest.mark.parametrize("view", [views.PaymentDetailsView, Charges, AsksItself, AsksOscar])
+def test_views_that_work_are_extended(view: type) -> None:
+    assert payment_view_problems(view) == []
+    assert extend_checkout(config(view)) == ["payment_method_view", "payment_details_view"]
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (ChargesTheBasket, "ChargesTheBasket.handle_payment() does not use the total it is handed"),
+        (NeverAsks, "neither calls self.handle_payment() nor super().submit()"),
+    ],
+)
+def test_a_view_that_would_charge_twice_is_left_alone_and_said(
+    view: type, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = config(view)
+    assert extend_checkout(shop) == []
+    assert shop.payment_details_view is view
+    monkeypatch.setattr(apps.get_app_config("checkout"), "payment_details_view", view)
+    (found,) = checks.check_payment_view()
+    assert ids([found]) == ["oscar_integration.W002"]
+    assert words in found.msg
+
+
+def test_a_method_above_the_mixin_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgets(CreditPaymentMixin, views.PaymentDetailsView):
+        def handle_payment(self, order_number, total, **kwargs):
+            self.charged = total
+
+    class Charges(CreditPaymentMixin, views.PaymentDetailsView):
+        def handle_payment(self, order_number, total, **kwargs):
+            super().handle_payment(order_number, total, **kwargs)
+            self.charged = total
+
+    class Fine(CreditPaymentMixin, AsksOscar):
+        pass
+
+    assert "does not call super().handle_payment()" in str(mixin_problems(Forgets, CreditPaymentMixin)[0])
+    assert "without the credit taken off" in str(mixin_problems(Charges, CreditPaymentMixin)[0])
+    assert mixin_problems(Fine, CreditPaymentMixin) == []
+    monkeypatch.setattr(apps.get_app_config("checkout"), "payment_details_view", Forgets)
+    assert ids(checks.check_payment_view()) == ["oscar_integration.W002"]
+
+
+def test_addresses_that_lead_to_the_stock_view_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An early reverse() has made them before our app was ready."""
+    monkeypatch.setattr(
+        checks,
+        "resolve",
+        lambda path: SimpleNamespace(func=SimpleNamespace(view_class=views.PaymentDetailsView)),
+    )
+    assert ids(checks.check_payment_view()) == ["oscar_integration.E002"]
+
+
+# The order of the apps
+
+
+def test_an_app_that_comes_too_early_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = sorted(apps.get_app_configs(), key=lambda each: each.label != "oscar_integration")
+    monkeypatch.setattr(checks, "apps", SimpleNamespace(get_app_configs=lambda: configs))
+    (found,) = checks.check_app_order()
+    assert ids([found]) == ["oscar_integration.E001"]
+    assert "checkout and customer" in found.msg
+
+
+# The templates
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("{% block place_order %}{% endblock %}", True),
+        ("{% if x %}{% block place_order %}{% endblock %}{% else %}-{% endif %}", True),
+        ('{% extends "oscar/checkout/preview.html" %}', True),
+        ('{% extends "oscar/checkout/checkout.html" %}{% block content %}Mine{% endblock %}', False),
+        (
+            '{% extends "oscar/checkout/checkout.html" %}{% block content %}{{ block.super }}{% endblock %}',
+            True,
+        ),
+        ("<p>All my own</p>", False),
+    ],
+)
+def test_whether_a_template_shows_a_block(source: str, shown: bool) -> None:
+    template = engines["django"].from_string(source).template
+    assert checks.shows_block(template, "place_order") is shown
+
+
+def test_a_template_without_the_block_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    view = extend(Charges, CreditPaymentMixin)
+    monkeypatch.setattr(apps.get_app_config("checkout"), "payment_details_view", view)
+    monkeypatch.setattr(checks, "_check_frozen", lambda view: [])
+    assert ids(checks.check_payment_view()) == []
+    bare = {
+        "preview.html": "<p>Mine</p>",
+        "tag.html": "{% load referral_credit %}{% referral_credit_totals %}",
+    }
+    real = checks.select_template
+    monkeypatch.setattr(
+        checks,
+        "select_template",
+        lambda names: engines["django"].from_string(bare[names[0]]) if names[0] in bare else real(names),
+    )
+    view.template_name_preview = "preview.html"
+    (found,) = checks.check_payment_view()
+    assert ids([found]) == ["oscar_integration.W009"]
+    assert "{% referral_credit_totals %}" in found.hint
+    view.template_name_preview = "tag.html"
+    assert checks.check_payment_view() == []
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, []),
+        ({"PAYED_STATUSES": ["Paid"]}, ["oscar_integration.E003"]),
+        ({"MINIMUM_CHARGE": {"EUR": "a little"}}, ["oscar_integration.E004"]),
+        ({"MINIMUM_CHARGE": {"EUR": 0.5}}, ["oscar_integration.E004"]),
+        ({"MINIMUM_CHARGE": {"EUR": "-1"}}, ["oscar_integration.E004"]),
+        ({"MINIMUM_CHARGE": {"EUR": "1", "CHF": "1"}}, ["oscar_integration.W005"]),
+    ],
+)
+def test_settings(settings: Any, given: dict[str, Any], expected: list[str]) -> None:
+    settings.WAGTAIL_REFERRALS_OSCAR = given
+    assert ids(checks.check_settings()) == expected
+
+
+def test_a_shop_in_another_currency_is_said(settings: Any) -> None:
+    settings.OSCAR_DEFAULT_CURRENCY = "CHF"
+    assert ids(checks.check_settings()) == ["oscar_integration.W006"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "given", "expected"),
+    [
+        ({}, {}, ["oscar_integration.W007"]),
+        ({"Pending": ("Paid",), "Paid": ("Shipped",)}, {}, []),
+        ({"New": ("Done",)}, {}, ["oscar_integration.W008"] * 2),
+        ({"New": ("Done",)}, {"PAID_STATUSES": ["Done"], "SHIPPED_STATUSES": ["Done"]}, []),
+        (
+            {"New": ("Paid", "Shipped")},
+            {"PAID_STATUSES": ["Paid", "Payed"]},
+            ["oscar_integration.W008"],
+        ),
+    ],
+)
+def test_statuses(settings: Any, pipeline: Any, given: Any, expected: list[str]) -> None:
+    settings.OSCAR_ORDER_STATUS_PIPELINE = pipeline
+    settings.WAGTAIL_REFERRALS_OSCAR = given
+    assert ids(checks.check_statuses()) == expected
+
+
+def test_unknown_names_are_no_setting() -> None:
+    with pytest.raises(KeyError):
+        conf.get("PAYED_STATUSES")
