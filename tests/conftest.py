@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from pytest_django.plugin import blocking_manager_key
 
@@ -24,6 +25,13 @@ from tests.browser_fixtures import (  # noqa: F401  (pytest finds these by their
     page,
     pytest_runtest_makereport,
 )
+
+
+# Invented input is the same in every run, so that a red run is red for everybody. HYPOTHESIS_PROFILE=search invents
+# anew each time, and more of it: for a look from time to time.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("search", deadline=None, print_blob=True, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 def _plainshop() -> bool:
