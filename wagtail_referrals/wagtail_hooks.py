@@ -60,4 +60,4 @@ def register_custom_permissions() -> QuerySet[Permission]:
 
 @hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
-    return [*icons, "wagtail_referrals/icons/referral.svg"]
+    return [*icons, "wagtail_referrals/icons/marketing.svg", "wagtail_referrals/icons/referral.svg"]

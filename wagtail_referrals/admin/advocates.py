@@ -23,6 +23,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import (
     Column,
     MomentColumn,
+    RecordColumn,
     RecordIndexView,
     RecordViewSet,
     advocates_like,
@@ -40,9 +41,8 @@ class AdvocateIndexView(RecordIndexView):
 
     @cached_property
     def columns(self) -> list[Any]:
-        title = self._get_title_column_class(generic.models.TitleColumn)
         return [
-            title("name", label=_("Referrer"), accessor=advocate_name, get_url=self.get_inspect_url),
+            RecordColumn("name", label=_("Referrer"), accessor=advocate_name, get_url=self.get_inspect_url),
             Column("code", label=_("Code"), accessor=lambda advocate: self.codes.get(advocate.pk, "")),
             Column(
                 "friends",
@@ -78,7 +78,7 @@ class AdvocateIndexView(RecordIndexView):
             for pk, friends, rewarded in Referral.objects.filter(advocate__in=ids)
             .order_by()
             .values_list("advocate")
-            .annotate(Count("pk"), Count("pk", filter=Q(state=Referral.State.REWARDED)))
+            .annotate(friends=Count("pk"), rewarded=Count("pk", filter=Q(state=Referral.State.REWARDED)))
         }
         self.balances = balances_of([advocate.user_id for advocate in rows if advocate.user_id])
 

@@ -12,9 +12,18 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.views import generic
+from wagtail.admin.widgets import BooleanRadioSelect
 
 from wagtail_referrals import conf, credit
-from wagtail_referrals.admin.listing import Column, MomentColumn, RecordIndexView, RecordViewSet, users_like
+from wagtail_referrals.admin.listing import (
+    MINOR,
+    Column,
+    MomentColumn,
+    RecordColumn,
+    RecordIndexView,
+    RecordViewSet,
+    users_like,
+)
 from wagtail_referrals.admin.words import person
 from wagtail_referrals.credit.models import Account, Entry
 
@@ -33,9 +42,8 @@ class AccountFilterSet(WagtailFilterSet):  # type: ignore[misc]
     shortfall = django_filters.BooleanFilter(
         label=_("Still to recover"),
         field_name="shortfall",
-        lookup_expr="gt",
         method="filter_shortfall",
-        widget=forms.CheckboxInput,
+        widget=BooleanRadioSelect,
     )
 
     class Meta:
@@ -43,7 +51,13 @@ class AccountFilterSet(WagtailFilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
     def filter_shortfall(self, queryset: Any, name: str, value: bool | None) -> Any:
-        return queryset.filter(shortfall__gt=0) if value else queryset
+        return (
+            queryset
+            if value is None
+            else queryset.filter(shortfall__gt=0)
+            if value
+            else queryset.filter(shortfall=0)
+        )
 
 
 class AccountIndexView(RecordIndexView):
@@ -52,7 +66,6 @@ class AccountIndexView(RecordIndexView):
 
     @cached_property
     def columns(self) -> list[Any]:
-        title = self._get_title_column_class(generic.models.TitleColumn)
 
         def money(name: str, label: Any) -> Column:
             return Column(
@@ -63,7 +76,7 @@ class AccountIndexView(RecordIndexView):
             )
 
         return [
-            title("user", label=_("Customer"), accessor=customer, get_url=self.get_inspect_url),
+            RecordColumn("user", label=_("Customer"), accessor=customer, get_url=self.get_inspect_url),
             Column("currency", label=_("Currency"), sort_key="currency"),
             money("balance", _("Balance")),
             money("reserved", _("Set aside")),
@@ -160,7 +173,7 @@ class EntryIndexView(RecordIndexView):
                 label=_("Still to recover"),
                 accessor=lambda entry: signed(entry.shortfall_delta, entry.account.currency),
             ),
-            Column("order", label=_("Order"), accessor="reservation.order_number"),
+            Column("order", label=_("Order"), accessor="reservation.order_number", classname=MINOR),
         ]
 
     def find(self, text: str) -> Q:

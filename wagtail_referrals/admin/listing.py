@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.formats import date_format
+from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn, TitleColumn
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
@@ -78,8 +79,25 @@ class RecordViewSet(ModelViewSet):  # type: ignore[misc]
         ]
 
 
+# Left out where the screen is narrow.
+MINOR = "referral-minor"
+
+
+class RecordColumn(TitleColumn):  # type: ignore[misc]
+    """What the record is called, leading to its page; brings the style of our listings."""
+
+    class Media:
+        css = {"all": [versioned_static("wagtail_referrals/admin/admin.css")]}
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, classname="referral-title", **kwargs)
+
+
 class MomentColumn(Column):  # type: ignore[misc]
     """A date; the hour is for the page of the record."""
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        super().__init__(name, classname=MINOR, **kwargs)
 
     def get_value(self, instance: Model) -> str:
         value: datetime | None = super().get_value(instance)
@@ -113,8 +131,10 @@ def advocates_like(text: str) -> QuerySet[Advocate]:
 
 
 __all__ = [
+    "MINOR",
     "Column",
     "MomentColumn",
+    "RecordColumn",
     "RecordIndexView",
     "RecordViewSet",
     "SafeFilters",

@@ -60,7 +60,11 @@ class MarketingMenuItem(SubmenuMenuItem):  # type: ignore[misc]
 
 def marketing_item() -> MenuItem:
     return MarketingMenuItem(
-        _("Marketing"), Menu(register_hook_name=MARKETING_HOOK), name=MARKETING, icon_name="site", order=8990
+        _("Marketing"),
+        Menu(register_hook_name=MARKETING_HOOK),
+        name=MARKETING,
+        icon_name="marketing",
+        order=8990,
     )
 
 

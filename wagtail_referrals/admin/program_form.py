@@ -63,7 +63,7 @@ class ProgramRuleForm(WagtailAdminModelForm):  # type: ignore[misc]
 
 
 class ProgramTextForm(WagtailAdminModelForm):  # type: ignore[misc]
-    language = forms.ChoiceField(label=_("language"), choices=language_choices)
+    language = forms.ChoiceField(label=_("Language"), choices=language_choices)
 
 
 class ProgramForm(WagtailAdminModelForm):  # type: ignore[misc]

@@ -26,6 +26,7 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import Button, HeaderButton
 from wagtail.snippets.views.snippets import CopyView, CreateView, EditView, IndexView, SnippetViewSet
 
+from wagtail_referrals.admin.listing import MINOR
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form
 from wagtail_referrals.kinds import Registry
@@ -61,7 +62,7 @@ class ProgramIndexView(IndexView):  # type: ignore[misc]
     def columns(self) -> list[Column]:
         # Without bulk actions: "select all" goes past the filter, and programs are few.
         return [
-            self._get_title_column("name", accessor=latest_name, width="26%"),
+            self._get_title_column("name", accessor=latest_name, classname="referral-title", width="26%"),
             Column("sentence", label=_("In words"), accessor=lambda program: sentence(draft_data(program))),
             StatusTagColumn(
                 "state",
@@ -70,7 +71,7 @@ class ProgramIndexView(IndexView):  # type: ignore[misc]
                 primary=lambda program: self.states[program.pk] == ProgramState.OPEN,
                 width="12%",
             ),
-            Column("precedence", label=_("Order"), sort_key="precedence", width="8%"),
+            Column("precedence", label=_("Order"), sort_key="precedence", width="8%", classname=MINOR),
         ]
 
     def paginate_queryset(self, queryset: QuerySet[Program], page_size: int) -> Any:
@@ -78,6 +79,11 @@ class ProgramIndexView(IndexView):  # type: ignore[misc]
         page.object_list = rows = list(rows)
         self.states = program_states(rows)
         return paginator, page, rows, others
+
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        context["media"] += Media(css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]})
+        return context
 
     @cached_property
     def header_buttons(self) -> list[Any]:
@@ -286,6 +292,7 @@ class ProgramViewSet(SnippetViewSet):  # type: ignore[misc]
     create_template_name = "wagtail_referrals/admin/program_create.html"
     edit_template_name = "wagtail_referrals/admin/program_edit.html"
     ordering = "precedence"
+    search_fields = ("name",)
     # Nothing about programs is looked up through the reference index; it costs queries at every save.
     add_to_reference_index = False
 

@@ -33,6 +33,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import (
     Column,
     MomentColumn,
+    RecordColumn,
     RecordIndexView,
     RecordViewSet,
     advocates_like,
@@ -92,9 +93,8 @@ class ReferralIndexView(RecordIndexView):
 
     @cached_property
     def columns(self) -> list[Any]:
-        title = self._get_title_column_class(generic.models.TitleColumn)
         return [
-            title("friend", label=_("Friend"), accessor=friend_name, get_url=self.get_inspect_url),
+            RecordColumn("friend", label=_("Friend"), accessor=friend_name, get_url=self.get_inspect_url),
             Column(
                 "advocate", label=_("Referred by"), accessor=lambda referral: advocate_name(referral.advocate)
             ),

@@ -17,8 +17,10 @@ from wagtail.admin.ui.tables import StatusTagColumn
 from wagtail.admin.views import generic
 
 from wagtail_referrals.admin.listing import (
+    MINOR,
     Column,
     MomentColumn,
+    RecordColumn,
     RecordIndexView,
     RecordViewSet,
     advocates_like,
@@ -53,25 +55,29 @@ class RewardIndexView(RecordIndexView):
 
     @cached_property
     def columns(self) -> list[Any]:
-        title = self._get_title_column_class(generic.models.TitleColumn)
         return [
-            title(
+            RecordColumn(
                 "user",
                 label=_("Customer"),
                 accessor=lambda reward: person(reward.user) or reward.get_side_display(),
                 get_url=self.get_inspect_url,
             ),
-            Column("side", label=_("As"), accessor="get_side_display"),
+            Column("side", label=_("As"), accessor="get_side_display", classname=MINOR),
             Column("what", label=_("Reward"), accessor=reward_words),
             Column("amount", label=_("Worth"), accessor=reward_amount),
-            Column("posted", label=_("Given"), accessor=reward_posted),
+            Column("posted", label=_("Given"), accessor=reward_posted, classname=MINOR),
             StatusTagColumn(
                 "state",
                 label=_("State"),
                 accessor="get_state_display",
                 primary=lambda reward: reward.state in (Reward.State.TO_CHECK, Reward.State.FAILED),
             ),
-            Column("reason", label=_("Why"), accessor=lambda reward: capfirst(reason_words(reward.reason))),
+            Column(
+                "reason",
+                label=_("Why"),
+                classname=MINOR,
+                accessor=lambda reward: capfirst(reason_words(reward.reason)),
+            ),
             MomentColumn("due_at", label=_("Due"), sort_key="due_at"),
             MomentColumn("created_at", label=_("Date"), sort_key="created_at"),
         ]

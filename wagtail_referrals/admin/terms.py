@@ -8,12 +8,13 @@ from uuid import UUID
 import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.views import generic
 
-from wagtail_referrals.admin.listing import Column, MomentColumn, RecordIndexView, RecordViewSet
+from wagtail_referrals.admin.listing import Column, MomentColumn, RecordColumn, RecordIndexView, RecordViewSet
 from wagtail_referrals.programs import parse, program_names, sentence
 from wagtail_referrals.programs.models import Terms
 
@@ -48,14 +49,16 @@ class TermsIndexView(RecordIndexView):
     @cached_property
     def columns(self) -> list[Column]:
         return [
-            self._get_title_column("name", accessor=str, width="26%"),
+            RecordColumn(
+                "name",
+                label=_("Program and version"),
+                accessor=str,
+                get_url=self.get_inspect_url,
+                width="26%",
+            ),
             Column("sentence", label=_("In words"), accessor=lambda terms: sentence(parse(terms))),
             MomentColumn("created_at", label=_("Published"), sort_key="created_at", width="14%"),
         ]
-
-    def _get_title_column(self, field_name: str, **kwargs: Any) -> Any:
-        column_class = self._get_title_column_class(generic.models.TitleColumn)
-        return column_class("name", label=_("Program and version"), get_url=self.get_inspect_url, **kwargs)
 
     def find(self, text: str) -> Q:
         return Q(data__name__icontains=text)
@@ -70,7 +73,7 @@ class TermsInspectView(generic.InspectView):  # type: ignore[misc]
         texts = []
         for code, text in data.texts.items():
             try:
-                name = get_language_info(code)["name_local"]
+                name = capfirst(get_language_info(code)["name_local"])
             except KeyError:
                 name = code
             texts.append((name, text))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db import models
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import conf, credit
@@ -69,7 +70,7 @@ class AmountsField(models.JSONField):
 
     def formfield(self, **kwargs: Any) -> forms.Field:  # type: ignore[override]
         return AmountsFormField(
-            required=not self.blank, label=self.verbose_name, help_text=self.help_text, initial={}
+            required=not self.blank, label=capfirst(self.verbose_name), help_text=self.help_text, initial={}
         )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from babel.numbers import format_currency, is_currency
 from django.utils.functional import lazy
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import conf, credit
+from wagtail_referrals.credit.money import babel_locale
 from wagtail_referrals.kinds import Registry, Side
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
 
@@ -45,9 +47,15 @@ def everywhere(amount: Decimal) -> dict[str, str]:
 
 
 def amount_label(amount: Decimal) -> str:
-    """ "€15": the amount in the shop's first currency, for a heading."""
+    """ "€15": the amount in the shop's first currency, without cents, for a heading."""
     code = conf.currencies()[0]
-    return credit.format_money(local_amount(amount, code), code)
+    if not is_currency(code):
+        return credit.format_money(local_amount(amount, code), code)
+    locale = babel_locale()
+    whole = locale.currency_formats["standard"].pattern.replace(".00", "")
+    return str(
+        format_currency(local_amount(amount, code), code, format=whole, locale=locale, currency_digits=False)
+    )
 
 
 def texts(words: dict[str, Any]) -> list[ProgramText]:
