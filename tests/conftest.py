@@ -26,7 +26,6 @@ from tests.browser_fixtures import (  # noqa: F401  (pytest finds these by their
     pytest_runtest_makereport,
 )
 
-
 # Invented input is the same in every run, so that a red run is red for everybody. HYPOTHESIS_PROFILE=search invents
 # anew each time, and more of it: for a look from time to time.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, print_blob=True)

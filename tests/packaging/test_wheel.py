@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import shutil
 import subprocess
@@ -20,7 +21,9 @@ pytestmark = pytest.mark.packaging
 
 def _run(title: str, *command: str | Path, **options: object) -> None:
     print(f"\n--- {title}", flush=True)
-    subprocess.run([str(part) for part in command], check=True, **options)
+    done = subprocess.run([str(part) for part in command], **options)
+    if done.returncode:
+        pytest.fail(f"{title}: exit code {done.returncode}, see its output", pytrace=False)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +70,9 @@ def test_wheel_holds_every_file_of_both_packages_and_no_other(wheel):
     [
         "wagtail_referrals/py.typed",
         "oscar_integration/py.typed",
-        "wagtail_referrals/templates/**/*.html",
-        "oscar_integration/templates/**/*.html",
-        "wagtail_referrals/static/**/*.css",
+        "wagtail_referrals/templates/*.html",
+        "oscar_integration/templates/*.html",
+        "wagtail_referrals/static/*.css",
         "wagtail_referrals/locale/fr/LC_MESSAGES/django.mo",
         "oscar_integration/locale/fr/LC_MESSAGES/django.mo",
         "wagtail_referrals/migrations/0001_initial.py",
@@ -79,8 +82,7 @@ def test_wheel_holds_every_file_of_both_packages_and_no_other(wheel):
 )
 def test_wheel_carries_what_is_not_code(wheel, pattern):
     with zipfile.ZipFile(wheel) as archive:
-        root = zipfile.Path(archive)
-        assert list(root.glob(pattern)), f"nothing like {pattern} in the wheel"
+        assert fnmatch.filter(archive.namelist(), pattern), f"nothing like {pattern} in the wheel"
 
 
 def test_wheel_renders_a_page_in_an_empty_environment(installed, tmp_path):
