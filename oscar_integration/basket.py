@@ -173,8 +173,14 @@ def commit(request: HttpRequest, *, user: Any = None, email: str = "") -> Any | 
         language=get_language() or "",
     )
     if claim is not None:
-        remember(request, claim=claim.pk)
+        remember(request, claim=claim.pk, basket=basket_reference(request))
     return claim
+
+
+def is_tied(request: HttpRequest) -> bool:
+    """Was the request's basket tied to its invitation already? No query."""
+    reference = basket_reference(request)
+    return bool(reference) and memory(request).get("basket") == reference
 
 
 def synchronise(request: HttpRequest, claim: Any) -> None:

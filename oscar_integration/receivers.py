@@ -130,7 +130,7 @@ def on_start_checkout(sender: Any, request: Any, email: str = "", **kwargs: Any)
 def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
     """The total is agreed: tie the basket, so that its order is found, and change nothing in it."""
     request = getattr(view, "request", None)
-    if request is not None and baskets.has_trace(request):
+    if request is not None and baskets.has_trace(request) and not baskets.is_tied(request):
         _guarded("Tying an invitation to a basket that is paid for", lambda: baskets.commit(request) and None)
 
 

@@ -123,7 +123,8 @@ def record_purchase(
     yet, and checkout should not wait for us.
     """
     moment = now or timezone.now()
-    with transaction.atomic():
+    # Checkout is in a savepoint already: the caller's.
+    with transaction.atomic(savepoint=False):
         referral = _referral_for(snapshot, claim, user, email, moment)
         if referral is None:
             return None

@@ -200,7 +200,9 @@ def mark_discounts_used(
 ) -> list[DiscountGrant]:
     """The order used these voucher codes, each worth so much in ``currency``. Codes that are not ours are passed over."""
     grants = list(
-        DiscountGrant.objects.filter(code__in=list(discounts)).exclude(code="").select_related("claim", "reward__referral")
+        DiscountGrant.objects.filter(code__in=list(discounts))
+        .exclude(code="")
+        .select_related("claim__terms", "reward__referral")
     )
     for grant in grants:
         # The order has it, also where it was withdrawn while it was being paid for.
