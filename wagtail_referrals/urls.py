@@ -21,6 +21,9 @@ from wagtail_referrals.site import views
 
 app_name = "referrals"
 
+# The names of a project's settings are not known to the type checker.
+configured: Any = settings
+
 
 class SiteLanguagePrefix:
     """The prefix that the site's own ``i18n_patterns`` has, which Django allows in the root URL module only."""
@@ -29,7 +32,8 @@ class SiteLanguagePrefix:
 
     @property
     def language_prefix(self) -> str:
-        used, default_has_prefix = is_language_prefix_patterns_used(get_urlconf() or settings.ROOT_URLCONF)
+        urlconf: Any = get_urlconf() or configured.ROOT_URLCONF
+        used, default_has_prefix = is_language_prefix_patterns_used(urlconf)
         language = get_language() or settings.LANGUAGE_CODE
         if not used or (language == settings.LANGUAGE_CODE and not default_has_prefix):
             return ""
@@ -59,7 +63,7 @@ _prefix = re.escape(conf.get("SHARE_PREFIX"))
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{conf.get('SHARE_PREFIX')}/<str:code>/picture.png", views.picture, name="picture"),
     # Any text: a code that was copied badly shows the general page, not an error.
-    re_path(rf"^{_prefix}/(?P<code>[\s\S]+)/$", views.share, name="share"),
+    re_path(rf"^{_prefix}/(?P<code>[\s\S]*)/$", views.share, name="share"),
     path(f"{conf.get('SHARE_PREFIX')}/", views.share, name="share_nobody"),
     URLResolver(
         SiteLanguagePrefix(),  # type: ignore[arg-type]

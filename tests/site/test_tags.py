@@ -31,7 +31,7 @@ def render(tag, *, visit=None, user=None, **context):
     return html.unescape(template.render(Context({"request": request, **context}))).strip()
 
 
-def test_the_icon_leads_to_the_account_and_costs_nothing(django_assert_num_queries):
+def test_the_icon_leads_to_the_account_and_costs_nothing(db, django_assert_num_queries):
     with django_assert_num_queries(0):
         text = render("{% referral_share_icon %}")
     assert 'href="/en/account/refer-a-friend/"' in text and 'aria-label="Refer a friend"' in text

@@ -121,10 +121,10 @@ def friends_of(advocate: Advocate, number: Any) -> Page:
                 state=referral.state,
                 state_words=str(referral.get_state_display()),
                 why=why_words(referral),
-                rewards=[_reward_words(reward, data) for reward in referral.advocate_rewards],
+                rewards=[_reward_words(reward, data) for reward in getattr(referral, "advocate_rewards", [])],
             )
         )
-    page.object_list = friends
+    page.object_list = friends  # type: ignore[assignment]
     return page
 
 
@@ -175,7 +175,8 @@ def balance_of(account: Account, number: Any) -> Balance:
         .order_by("-created_at", "-pk")
     )
     movements = Paginator(entries, PAGE_SIZE).get_page(number)
-    movements.object_list = [_movement(entry, account.currency) for entry in movements.object_list]
+    lines = [_movement(entry, account.currency) for entry in movements.object_list]
+    movements.object_list = lines  # type: ignore[assignment]
     lots = credit.expiring_lots(until=timezone.now() + EXPIRES_SOON, account=account)
     expiring = [
         gettext("%(amount)s can be used until %(day)s.")

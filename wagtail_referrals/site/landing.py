@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-import swapper
 from django.apps import apps
 from django.core.cache import cache
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse, TemplateResponse
+from django.utils import translation
 from wagtail.models import Locale, Site
+from wagtail.models.pages import BASE_PAGE_MODEL_NAME
 from wagtail.signals import page_published, page_slug_changed, page_unpublished, post_page_move
 
+from wagtail_referrals.site.invitation import Invitation
+from wagtail_referrals.site.layout import layout_context
 from wagtail_referrals.site.models import LandingPageMixin
 
 logger = logging.getLogger(__name__)
@@ -31,14 +36,27 @@ def find_landing_page(*, site_id: int | None, page_id: int | None, language: str
     if found is None:
         page = _programs_page(page_id, language) or _sites_page(site_id, language)
         if page is not None:
-            # So that it is in the cache with the page.
-            getattr(page, "picture", None)
+            # So that they are in the cache with the page.
+            _together = page.locale, getattr(page, "picture", None)
         found = page if page is not None else False
         try:
             cache.set(key, found, CACHE_SECONDS)
         except Exception:
             logger.warning("Page %s cannot be cached", page.pk if page is not None else None, exc_info=True)
     return found or None
+
+
+def draw_landing_page(request: HttpRequest, invitation: Invitation, page: Any) -> HttpResponse:
+    """The invitation on this page, else on our general one. Rendered, as the language is another one afterwards."""
+    request.referral_invitation = invitation  # type: ignore[attr-defined]
+    if page is None:
+        context = {**layout_context(), **invitation.context(request)}
+        return TemplateResponse(request, "wagtail_referrals/landing_page.html", context).render()
+    with translation.override(page.locale.language_code):
+        response: HttpResponse = page.serve(request)
+        if isinstance(response, SimpleTemplateResponse):
+            response.render()
+    return response
 
 
 def _languages(language: str) -> list[str]:
@@ -50,11 +68,11 @@ def _programs_page(page_id: int | None, language: str) -> Any:
     """The page that the program names, translated where there is a translation. Never one that only some may see."""
     if page_id is None:
         return None
-    Page = swapper.load_model("wagtailcore", "Page")
-    page = Page.objects.filter(pk=page_id).select_related("locale").first()
+    pages: Any = apps.get_model(BASE_PAGE_MODEL_NAME)._default_manager
+    page = pages.filter(pk=page_id).select_related("locale").first()
     if page is None:
         return None
-    translations = Page.objects.filter(
+    translations = pages.filter(
         translation_key=page.translation_key, locale__language_code__in=_languages(language)
     )
     for candidate in (*translations.live().public().select_related("locale"), page):

@@ -5,9 +5,9 @@ The mixins carry everything, so that a site can put them on page types of its ow
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import swapper
+from django.apps import apps
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -15,9 +15,13 @@ from wagtail import blocks
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import RichTextField, StreamField
 from wagtail.images import get_image_model_string
+from wagtail.models.pages import BASE_PAGE_MODEL_NAME
 
-# Sites may swap Wagtail's base page (WAGTAIL_PAGE_MODEL).
-Page = swapper.load_model("wagtailcore", "Page", require_ready=False)
+if TYPE_CHECKING:
+    from wagtail.models import Page
+else:
+    # Sites may swap Wagtail's base page (WAGTAIL_PAGE_MODEL).
+    Page = apps.get_model(BASE_PAGE_MODEL_NAME, require_ready=False)
 
 __all__ = ["HubPage", "HubPageMixin", "LandingPage", "LandingPageMixin"]
 
@@ -136,7 +140,7 @@ class HubPageMixin(InvitationTexts):
         return context
 
 
-class LandingPage(LandingPageMixin, Page):
+class LandingPage(LandingPageMixin, Page):  # type: ignore[django-manager-missing]
     """The landing page, ready to use."""
 
     template = LandingPageMixin.landing_template
@@ -148,7 +152,7 @@ class LandingPage(LandingPageMixin, Page):
         verbose_name_plural = _("referral landing pages")
 
 
-class HubPage(HubPageMixin, Page):
+class HubPage(HubPageMixin, Page):  # type: ignore[django-manager-missing]
     """The page about the program, ready to use."""
 
     template = HubPageMixin.hub_template

@@ -23,7 +23,7 @@ from wagtail_referrals.programs import OpenTerms, TermsData
 from wagtail_referrals.site import account as account_data
 from wagtail_referrals.site import landing
 from wagtail_referrals.site.invitation import Invitation, general_invitation, is_customer, shop_start
-from wagtail_referrals.site.layout import account_layout_context, layout_context
+from wagtail_referrals.site.layout import account_layout_context
 from wagtail_referrals.site.offer import terms_data
 from wagtail_referrals.site.paths import safe_path
 from wagtail_referrals.site.picture import share_picture
@@ -116,18 +116,7 @@ def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
         page_id=invitation.data.landing_page_id if invitation.data else None,
         language=get_language() or "",
     )
-    request.referral_invitation = invitation  # type: ignore[attr-defined]
-    if page is None:
-        response: HttpResponse = TemplateResponse(
-            request,
-            "wagtail_referrals/landing_page.html",
-            {**layout_context(), **invitation.context(request)},
-        )
-        return response.render()  # type: ignore[attr-defined, no-any-return]
-    with translation.override(page.locale.language_code):
-        response = page.serve(request)
-        # Rendered here, while the language is the page's.
-        return response.render() if hasattr(response, "render") and not response.is_rendered else response
+    return landing.draw_landing_page(request, invitation, page)
 
 
 @require_safe
