@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.credit.audit import assert_books_agree
 from wagtail_referrals import credit
@@ -177,6 +178,51 @@ def test_checkout_and_settle_under_atomic_requests(customer, make_customer, give
     assert at_once(work) == ["done"] * THREADS
     total = sum(account.balance for account in Account.objects.all())
     assert total == D(1600 + 8 * 10 * 2 - 8 * 10 * 2)
+
+
+def test_two_transactions_that_post_to_the_same_two_accounts(customer, make_customer, give):
+    """Each gives to one first and then to the other: without ``lock_accounts`` they wait for each other."""
+    people = [customer, make_customer()]
+    for person in people:
+        give("1", user=person)
+    halfway = [threading.Event(), threading.Event()]
+
+    def settle(number: int) -> str:
+        mine, theirs = people[number], people[1 - number]
+        with transaction.atomic():
+            credit.lock_accounts([(mine, "EUR"), (theirs, "EUR")])
+            give("5", user=mine, key=f"reward:{number}:mine")
+            halfway[number].set()
+            # The other one is halfway too only if nothing keeps them apart; then both are stuck.
+            halfway[1 - number].wait(timeout=0.5)
+            give("5", user=theirs, key=f"reward:{number}:theirs")
+        return "done"
+
+    assert at_once(settle, 2) == ["done", "done"]
+    assert [account.balance for account in Account.objects.all()] == [D(11), D(11)]
+
+
+def test_the_locks_let_others_refer_to_the_rows(customer, give, set_aside, now):
+    """A plain FOR UPDATE waits for every transaction that inserted a row with a foreign key to it, and blocks those."""
+    give("10")
+    with CaptureQueriesContext(connection) as queries:
+        set_aside("5")
+        credit.capture(order_number="100001", now=now)
+        credit.refund(order_number="100001", amount=D(1), key="refund:1", now=now)
+        credit.claw_back(user=customer, currency="EUR", amount=D(1), key="reward:1:2", now=now)
+        set_aside("2", "100002")
+        credit.release(order_number="100002", now=now)
+        with transaction.atomic():
+            credit.lock_accounts([(customer, "EUR")])
+        set_aside("2", "100003")
+        credit.expire_reservations(now=now + timedelta(days=1))
+    locks = [
+        query["sql"] for query in queries if " UPDATE OF " in query["sql"] or " UPDATE SKIP" in query["sql"]
+    ]
+    assert len(locks) >= 12
+    assert all(" FOR NO KEY UPDATE" in sql for sql in locks)
+    ordered = [("_lot" in sql.split(" WHERE ")[0]) for sql in locks[:2]]
+    assert ordered == [False, True], "the account first, then its lots"
 
 
 def test_the_sweep_at_once_with_itself_and_with_orders(customer, give, set_aside, now):

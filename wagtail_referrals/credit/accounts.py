@@ -56,9 +56,9 @@ def lock_accounts(owners: Iterable[tuple[Any, str]]) -> None:
     For a transaction that posts to several accounts: two of them could otherwise wait for each other. Accounts that
     do not exist are made. Must run inside ``transaction.atomic``.
     """
-    wanted = {(user_id_of(user), currency) for user, currency in owners if user_id_of(user) is not None}
-    users = {user_id for user_id, _ in wanted}
-    found = Account.objects.filter(user_id__in=users)
+    named = ((user_id_of(user), currency) for user, currency in owners)
+    wanted = {(user_id, currency) for user_id, currency in named if user_id is not None}
+    found = Account.objects.filter(user_id__in={user_id for user_id, _ in wanted})
     known = {(account.user_id, account.currency): account.pk for account in found}
     missing = sorted(wanted - known.keys(), key=str)
     if missing:
@@ -81,6 +81,6 @@ def _accounts(user: Any, now: datetime | None) -> QuerySet[Account]:
         due.order_by().values("account").annotate(total=Sum(F("remaining") - F("reserved"))).values("total")
     )
     money: DecimalField[Any, Any] = DecimalField(max_digits=12, decimal_places=2)
-    return Account.objects.filter(user_id=user_id).annotate(
+    return Account.objects.filter(user_id=user_id).annotate(  # type: ignore[no-redef]
         lapsed=Coalesce(Subquery(amount, output_field=money), Value(ZERO, output_field=money))
     )

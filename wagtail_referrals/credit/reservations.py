@@ -34,8 +34,8 @@ State = Reservation.State
 class _HeldElsewhere(Exception):
     """Another account has set credit aside for this order: both must be locked, in their order."""
 
-    def __init__(self, account_id: int) -> None:
-        self.account_id = account_id
+    def __init__(self, accounts: set[int]) -> None:
+        self.accounts = accounts
 
 
 def reserve(
@@ -61,6 +61,7 @@ def reserve(
     moment = now or timezone.now()
     user_id = user_id_of(user)
     involved: set[int] = set()
+    account: Account | None = None
     while True:
         # The savepoint gives the locks back: an account that turns out to be involved is locked in its order.
         try:
@@ -75,7 +76,7 @@ def reserve(
                     raise InsufficientCredit(ZERO, currency)
                 return _reserve(account, others, amount, order_number, expires_at, moment)
         except _HeldElsewhere as held:
-            involved |= {account.pk, held.account_id}
+            involved |= held.accounts
         except IntegrityError:
             # Another account has just set credit aside for this order.
             last = last_reservation(order_number)
@@ -104,7 +105,7 @@ def _reserve(
             _free(books, last, State.RELEASED)
         elif last.state == State.ACTIVE:
             if last.account_id not in others:
-                raise _HeldElsewhere(last.account_id)
+                raise _HeldElsewhere({account.pk, last.account_id})
             theirs = Books(others[last.account_id], moment)
             _free(theirs, last, State.RELEASED)
             theirs.write()
