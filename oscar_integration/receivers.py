@@ -228,14 +228,18 @@ def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
 
 
 class _Look:
-    """Makes the engine look at an order again. Called after the commit, once for all that changed in a transaction."""
+    """Makes the engine look at an order again. Called after the commit; once for all that changed in a transaction."""
 
-    def __init__(self, order_id: int, number: str | None, cancelled: Any = None) -> None:
+    def __init__(self, order_id: int, number: str | None, done: set[int]) -> None:
         self.order_id = order_id
         self.number = number
-        self.cancelled = cancelled
+        # Shared by all that wait for the same commit.
+        self.done = done
 
     def __call__(self) -> None:
+        if self.order_id in self.done:
+            return
+        self.done.add(self.order_id)
         try:
             if self.number is None:
                 orders = get_model("order", "Order")._default_manager.filter(pk=self.order_id)
@@ -265,11 +269,15 @@ def look_soon(order_id: int, order: Any = None) -> None:
     """Look at an order after the commit. No query before it; after it one, where the order is none of ours."""
     if order is not None and getattr(order, _NOT_OURS, False):
         return
-    connection = connections[DEFAULT_DB_ALIAS]
-    for entry in getattr(connection, "run_on_commit", ()):
-        if isinstance(entry[1], _Look) and entry[1].order_id == order_id:
-            return
-    transaction.on_commit(_Look(order_id, str(order.number) if order is not None else None), robust=True)
+    done: set[int] = set()
+    # Each change waits by itself, so that a savepoint that is rolled back takes along its own only.
+    for entry in reversed(getattr(connections[DEFAULT_DB_ALIAS], "run_on_commit", ())):
+        if isinstance(entry[1], _Look) and order_id not in entry[1].done:
+            done = entry[1].done
+            break
+    transaction.on_commit(
+        _Look(order_id, str(order.number) if order is not None else None, done), robust=True
+    )
 
 
 def _at_hand(instance: Any, name: str) -> Any | None:
