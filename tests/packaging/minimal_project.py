@@ -79,6 +79,7 @@ def main() -> None:
     from babel.messages.pofile import read_po
     from django.contrib.staticfiles import finders
     from django.test import Client
+    from django.test.utils import setup_test_environment
     from django.utils import translation
 
     import wagtail_referrals
@@ -91,6 +92,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
 
     # A code that nobody has shows the general page, before any page was made in the CMS.
+    setup_test_environment()
     client = Client()
     answer = client.get("/r/UNKNOWN2/")
     assert answer.status_code == 200, answer.status_code

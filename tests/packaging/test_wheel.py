@@ -77,7 +77,6 @@ def test_wheel_holds_every_file_of_both_packages_and_no_other(wheel):
         "oscar_integration/locale/fr/LC_MESSAGES/django.mo",
         "wagtail_referrals/migrations/0001_initial.py",
         "wagtail_referrals/credit/migrations/0001_initial.py",
-        "oscar_integration/migrations/0001_initial.py",
     ],
 )
 def test_wheel_carries_what_is_not_code(wheel, pattern):
