@@ -34,7 +34,7 @@ class CreditForm(forms.Form):
         max_digits=12,
         decimal_places=2,
         widget=forms.TextInput(
-            attrs={"class": "form-control", "inputmode": "decimal", "autocomplete": "off", "size": 8}
+            attrs={"class": "form-control w-auto", "inputmode": "decimal", "autocomplete": "off", "size": 8}
         ),
     )
 

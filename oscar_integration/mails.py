@@ -9,6 +9,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class
+from oscar.templatetags.currency_filters import currency
 
 from oscar_integration.paid import OrderCredit
 
@@ -36,7 +37,7 @@ def add_credit(messages: dict[str, Any], spent: OrderCredit) -> dict[str, Any]:
     context = {"spent": spent}
     if found.get("body") and words not in found["body"]:
         lines = render_to_string("oscar_integration/emails/credit.txt", context).strip()
-        found["body"] = f"{found['body'].rstrip()}\n\n{lines}\n"
+        found["body"] = _below_total(found["body"], lines, spent)
     html = found.get("html")
     if html and words not in html:
         row = _TOTAL_ROW.search(html)
@@ -45,3 +46,13 @@ def add_credit(messages: dict[str, Any], spent: OrderCredit) -> dict[str, Any]:
         part = render_to_string(f"oscar_integration/emails/{name}.html", context)
         found["html"] = html + part if place < 0 else html[:place] + part + html[place:]
     return found
+
+
+def _below_total(body: str, lines: str, spent: OrderCredit) -> str:
+    """Put ``lines`` below the last line of a text that shows the order's total, or at its end."""
+    total = currency(spent.total, spent.currency)
+    text = body.splitlines()
+    last = max((index for index, line in enumerate(text) if total in line), default=None)
+    if last is None:
+        return f"{body.rstrip()}\n\n{lines}\n"
+    return "\n".join([*text[: last + 1], lines, *text[last + 1 :]])

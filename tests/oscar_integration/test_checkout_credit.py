@@ -560,8 +560,8 @@ def test_it_is_shown_wherever_the_order_is(customer: Customer, lea: Any, setting
     html = sent.alternatives[0][0]
     for part in (sent.body, html):
         assert "Referral credit" in part and "€15.00" in part and "€85.00" in part
-    # Right below the total.
-    assert html.index("Order Total") < html.index("Referral credit") < html.index("Shipping address")
+        # Right below the total.
+        assert part.index("Order Total") < part.index("Referral credit") < part.index("Shipping address")
     page = customer.client.get(customer.url(f"accounts/orders/{order.number}/"))
     assert page.status_code == 200
     assert "Referral credit" in page.content.decode()
