@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from datetime import timezone as zone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +17,7 @@ from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, Visit
 
-NOW = datetime(2026, 11, 10, 12, tzinfo=zone.utc)
+NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
 
 def make_user(email: str, first_name: str = "", last_name: str = "", **values: Any) -> Any:
@@ -143,5 +142,3 @@ def make_discount(referral: Referral, used_in: Purchase, amount: str) -> Discoun
         used_currency=used_in.currency,
         created_at=used_in.placed_at,
     )
-
-

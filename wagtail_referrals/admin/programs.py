@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
@@ -24,7 +24,14 @@ from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import Button, HeaderButton
-from wagtail.snippets.views.snippets import CopyView, CreateView, EditView, IndexView, SnippetViewSet
+from wagtail.snippets.views.snippets import (
+    ConfirmWorkflowCancellationView,
+    CopyView,
+    CreateView,
+    EditView,
+    IndexView,
+    SnippetViewSet,
+)
 
 from wagtail_referrals.admin.listing import MINOR
 from wagtail_referrals.admin.policies import SUMMARY
@@ -247,6 +254,12 @@ class ProgramCopyView(ProgramFormMixin, CopyView):  # type: ignore[misc]
         return unsaved_copy(self.get_object().get_latest_revision_as_object())
 
 
+class ProgramConfirmCancellationView(PermissionCheckedMixin, ConfirmWorkflowCancellationView):  # type: ignore[misc]
+    """Wagtail's own asks nobody who they are."""
+
+    permission_required = "change"
+
+
 @method_decorator(never_cache, name="dispatch")
 class SentenceView(PermissionCheckedMixin, View):  # type: ignore[misc]
     """The sentence and the hints of a form that is being typed, as JSON."""
@@ -268,7 +281,7 @@ class SentenceView(PermissionCheckedMixin, View):  # type: ignore[misc]
             program, rules = read_form(
                 self.form_class(request.POST, instance=instance, for_user=request.user)
             )
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, ValidationError):
             # Rows that are not this program's: the form was tampered with, or changed in another window.
             return HttpResponseBadRequest()
         return JsonResponse(
@@ -283,12 +296,11 @@ class ProgramViewSet(SnippetViewSet):  # type: ignore[misc]
     menu_name = "referral-programs"
     admin_url_namespace = NAMESPACE
     base_url_path = "referrals/programs"
-    chooser_admin_url_namespace = "wagtail_referrals_program_chooser"
-    chooser_base_url_path = "referrals/choose-program"
     index_view_class = ProgramIndexView
     add_view_class = ProgramCreateView
     edit_view_class = ProgramEditView
     copy_view_class = ProgramCopyView
+    confirm_workflow_cancellation_view_class = ProgramConfirmCancellationView
     create_template_name = "wagtail_referrals/admin/program_create.html"
     edit_template_name = "wagtail_referrals/admin/program_edit.html"
     ordering = "precedence"
@@ -298,6 +310,9 @@ class ProgramViewSet(SnippetViewSet):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
         return Program.objects.select_related("latest_revision").prefetch_related("rules", "texts")
+
+    def register_chooser_viewset(self) -> None:
+        """None: nothing chooses programs, and Wagtail's chooser is open to every editor."""
 
     def get_edit_handler(self) -> Any:
         return program_edit_handler().bind_to_model(self.model)

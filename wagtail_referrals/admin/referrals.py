@@ -31,6 +31,7 @@ from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 
 from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import (
+    MINOR,
     Column,
     MomentColumn,
     RecordColumn,
@@ -99,7 +100,10 @@ class ReferralIndexView(RecordIndexView):
                 "advocate", label=_("Referred by"), accessor=lambda referral: advocate_name(referral.advocate)
             ),
             Column(
-                "program", label=_("Program"), accessor=lambda referral: referral.terms.data.get("name", "")
+                "program",
+                label=_("Program"),
+                classname=MINOR,
+                accessor=lambda referral: referral.terms.data.get("name", ""),
             ),
             StatusTagColumn(
                 "state",
