@@ -17,7 +17,14 @@ from statistics import median
 COMPARISONS = (
     ("a plain page", "with", "page", "without", "page", None),
     ("a share link that leads on, against a view with one INSERT", "with", "share", "with", "floor", 1.3),
-    ("a share link that shows the landing page, against a plain page", "with", "landing", "with", "page", None),
+    (
+        "a share link that shows the landing page, against a plain page",
+        "with",
+        "landing",
+        "with",
+        "page",
+        None,
+    ),
     ("placing an order, nobody's friend", "with", "order", "without", "order", None),
     ("placing an order, a friend's, paid with credit too", "with", "friend_order", "without", "order", None),
 )

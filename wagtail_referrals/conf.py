@@ -47,7 +47,9 @@ def load(name: str) -> Callable[..., Any] | None:
     try:
         loaded: Callable[..., Any] = import_string(path)
     except ImportError as error:
-        raise ImproperlyConfigured(f'WAGTAIL_REFERRALS["{name}"] = "{path}" cannot be imported: {error}') from error
+        raise ImproperlyConfigured(
+            f'WAGTAIL_REFERRALS["{name}"] = "{path}" cannot be imported: {error}'
+        ) from error
     return loaded
 
 

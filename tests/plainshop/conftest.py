@@ -39,7 +39,12 @@ def make_program(db):
             for index, rule in enumerate(
                 rules
                 or [
-                    {"side": "friend", "trigger": "arrives", "kind": "discount_percent", "percent": Decimal(10)},
+                    {
+                        "side": "friend",
+                        "trigger": "arrives",
+                        "kind": "discount_percent",
+                        "percent": Decimal(10),
+                    },
                     {
                         "side": "advocate",
                         "trigger": "first_purchase",

@@ -26,7 +26,9 @@ def visit(advocate, terms, now) -> Visit:
     return Visit.objects.create(advocate=advocate, terms=terms, created_at=now)
 
 
-def friend_orders(advocate, terms, basket, now, *, user=None, email="lea@example.com", number="1", goods="100.00", **values):
+def friend_orders(
+    advocate, terms, basket, now, *, user=None, email="lea@example.com", number="1", goods="100.00", **values
+):
     made = basket(user)
     rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=user, now=now)
     return place_order(made, number=number, goods=Decimal(goods), email=email, now=now, **values)
@@ -96,7 +98,12 @@ def test_from_link_to_credit_to_refund(advocate, camille, make_program, basket, 
     referral.refresh_from_db()
     assert referral.state == "taken_back"
     text = "\n".join(story(referral))
-    for part in ("came by a share link", "placed order 1", "Reward given to the referrer", "the order was cancelled"):
+    for part in (
+        "came by a share link",
+        "placed order 1",
+        "Reward given to the referrer",
+        "the order was cancelled",
+    ):
         assert part in text
     assert "@" not in text
 
@@ -116,7 +123,9 @@ def test_a_percentage_shrinks_with_the_refund(advocate, camille, make_program, b
     assert Reward.objects.get().state == "reduced"
 
 
-def test_a_fixed_reward_goes_when_the_order_falls_below_its_minimum(advocate, camille, make_program, basket, now):
+def test_a_fixed_reward_goes_when_the_order_falls_below_its_minimum(
+    advocate, camille, make_program, basket, now
+):
     _, terms, _ = make_program(
         [
             {
@@ -152,7 +161,12 @@ def test_own_link_is_refused_whatever_the_address_looks_like(advocate, make_prog
 def test_own_link_of_the_same_account_is_refused_at_once(advocate, camille, make_program, basket, now):
     _, terms, _ = make_program()
     made = basket(camille)
-    assert rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=camille, now=now) is None
+    assert (
+        rewards.commit(
+            visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=camille, now=now
+        )
+        is None
+    )
     event = TimelineEvent.objects.get()
     assert (event.kind, event.data["reason"], event.advocate) == ("claim_refused", "own_link", advocate)
 
@@ -161,7 +175,14 @@ def test_the_same_delivery_address_is_held_for_review_and_a_reviewer_decides(
     advocate, camille, make_program, basket, make_user, now
 ):
     _, terms, _ = make_program()
-    place_order(basket(camille), number="0", goods=Decimal(20), email=camille.email, now=now, address="1 rue des Lilas")
+    place_order(
+        basket(camille),
+        number="0",
+        goods=Decimal(20),
+        email=camille.email,
+        now=now,
+        address="1 rue des Lilas",
+    )
     order = friend_orders(advocate, terms, basket, now, address="1 rue des Lilas")
     deliver(order, now)
     rewards.sweep(now=now + 15 * DAY)
@@ -203,7 +224,7 @@ def test_an_order_after_the_window_is_not_attributed_and_says_why(advocate, make
 
 
 def test_a_claim_lapses_and_frees_the_budget_and_the_discount(advocate, make_program, basket, now):
-    _, terms, data = make_program(budget_amounts={"EUR": "100.00"})
+    _, terms, _ = make_program(budget_amounts={"EUR": "100.00"})
     made = basket()
     claim = rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), now=now)
     assert Budget.objects.get().held == Decimal("15.00")
@@ -214,7 +235,9 @@ def test_a_claim_lapses_and_frees_the_budget_and_the_discount(advocate, make_pro
     assert Voucher.objects.get().void
 
 
-def test_a_used_up_budget_closes_to_newcomers_and_keeps_its_promises(advocate, camille, make_program, basket, now):
+def test_a_used_up_budget_closes_to_newcomers_and_keeps_its_promises(
+    advocate, camille, make_program, basket, now
+):
     _, terms, _ = make_program(budget_amounts={"EUR": "20.00"})
     first = friend_orders(advocate, terms, basket, now, number="1", email="lea@example.com")
     second = friend_orders(advocate, terms, basket, now, number="2", email="tom@example.com")
@@ -275,7 +298,10 @@ def test_cancelled_before_delivery_waits_again_and_gives_the_discount_again_once
     rewards.sweep(now=now + DAY)
     referral = Referral.objects.get()
     assert (referral.state, referral.reason) == ("waiting_order", "cancelled")
-    assert list(DiscountGrant.objects.order_by("issue").values_list("issue", "state")) == [(0, "used"), (1, "issued")]
+    assert list(DiscountGrant.objects.order_by("issue").values_list("issue", "state")) == [
+        (0, "used"),
+        (1, "issued"),
+    ]
     made = basket()
     from wagtail_referrals import tracking
 
@@ -329,7 +355,9 @@ def test_nobody_is_referred_twice_to_one_program(advocate, make_program, basket,
     assert Purchase.objects.filter(referral__advocate=advocate).count() == 2
 
 
-def test_deleting_people_keeps_the_books_and_removes_the_person(advocate, camille, make_program, basket, make_user, now):
+def test_deleting_people_keeps_the_books_and_removes_the_person(
+    advocate, camille, make_program, basket, make_user, now
+):
     _, terms, _ = make_program()
     lea = make_user("lea")
     order = friend_orders(advocate, terms, basket, now, user=lea)
@@ -359,7 +387,9 @@ def test_orders_that_came_without_a_claim_are_nobodys(make_program, basket, now)
     assert not TimelineEvent.objects.exists()
 
 
-def test_a_failing_kind_is_tried_again_and_breaks_nothing(advocate, camille, make_program, basket, now, monkeypatch):
+def test_a_failing_kind_is_tried_again_and_breaks_nothing(
+    advocate, camille, make_program, basket, now, monkeypatch
+):
     _, terms, _ = make_program()
     order = friend_orders(advocate, terms, basket, now)
     deliver(order, now)
@@ -381,7 +411,7 @@ def test_a_failing_kind_is_tried_again_and_breaks_nothing(advocate, camille, mak
 def test_drafts_and_expired_programs_promise_nothing(make_program, advocate, now):
     from wagtail_referrals.programs import forget_open_terms, pick_terms
 
-    program, terms, _ = make_program()
+    _, terms, _ = make_program()
     assert pick_terms(site_id=None, now=now).terms_id == terms.pk
     Program.objects.update(expire_at=now)
     forget_open_terms()

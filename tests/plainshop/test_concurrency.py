@@ -121,15 +121,15 @@ def test_one_visitor_in_many_tabs_makes_one_claim(advocate, make_program, basket
     _, terms, _ = make_program(budget_count=5)
     made = basket()
     came = visit(advocate, terms, now)
-    claims = at_once(
-        *[lambda: rewards.commit(visit=came, basket_reference=str(made.pk), now=now)] * THREADS
-    )
+    claims = at_once(*[lambda: rewards.commit(visit=came, basket_reference=str(made.pk), now=now)] * THREADS)
     assert {claim.pk for claim in claims} == {Claim.objects.get().pk}
     assert Budget.objects.get().held == 1
     assert DiscountGrant.objects.count() == 1
 
 
-def test_settling_and_spending_at_once_never_lock_each_other_out(advocate, camille, make_program, basket, now):
+def test_settling_and_spending_at_once_never_lock_each_other_out(
+    advocate, camille, make_program, basket, now
+):
     """Checkout locks Account and Lot only; settle comes from above in the stated order."""
     _, terms, _ = make_program()
     delivered(advocate, terms, basket, now, 8)
@@ -155,3 +155,25 @@ def test_settling_and_spending_at_once_never_lock_each_other_out(advocate, camil
     account = credit.account_of(camille, "EUR")
     assert (account.balance, account.reserved, account.shortfall) == (Decimal(120), 0, 0)
     assert connection.vendor == "postgresql"
+
+
+def test_friends_who_refer_each_other_are_settled_at_once(make_user, make_program, basket, now):
+    """Two settlings that both pay the same two people, each in the other role: no circle of locks."""
+    from wagtail_referrals.people import advocate_for
+
+    _, terms, _ = make_program(
+        [
+            {"side": "advocate", "trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": "10.00"}},
+            {"side": "friend", "trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": "5.00"}},
+        ],
+        new_customers_only=False,
+    )
+    for round_ in range(6):
+        one, two = make_user(f"one{round_}"), make_user(f"two{round_}")
+        first, second = advocate_for(one), advocate_for(two)
+        friend_orders(first, terms, basket, now, user=two, email=two.email, number=f"{round_}a")
+        friend_orders(second, terms, basket, now, user=one, email=one.email, number=f"{round_}b")
+    Order.objects.update(paid_at=now, shipped_at=now)
+    ids = list(Referral.objects.values_list("pk", flat=True))
+    at_once(*[lambda pk=pk: rewards.settle(pk, now=now + 15 * DAY) for pk in ids])
+    assert sum(Reward.objects.values_list("posted", flat=True)) == 6 * 2 * Decimal(15)

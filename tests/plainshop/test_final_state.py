@@ -68,14 +68,18 @@ def outcome() -> dict[tuple, tuple]:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
-def test_any_history_ends_where_its_final_state_says(advocate, camille, make_user, make_program, basket, now, steps):
+def test_any_history_ends_where_its_final_state_says(
+    advocate, camille, make_user, make_program, basket, now, steps
+):
     end = now + 100 * DAY
     try:
         with transaction.atomic():
-            program, terms, _ = make_program(RULES)
+            _, terms, _ = make_program(RULES)
             lea = make_user("lea")
             friend_orders(advocate, terms, basket, now, user=lea, number="1")
-            friend_orders(advocate, terms, basket, now + timedelta(hours=1), user=lea, number="2", goods="80.00")
+            friend_orders(
+                advocate, terms, basket, now + timedelta(hours=1), user=lea, number="2", goods="80.00"
+            )
             referral = Referral.objects.get()
             spent = 0
             # Rewarded once, so that whatever follows has something to take back.
@@ -111,8 +115,12 @@ def test_any_history_ends_where_its_final_state_says(advocate, camille, make_use
                 )
                 assert account.balance - account.shortfall == posted - spent
                 # Added up here: SQLite's SUM is a float.
-                assert account.balance == sum(Entry.objects.filter(account=account).values_list("amount", flat=True))
-                assert account.balance == sum(Lot.objects.filter(account=account).values_list("remaining", flat=True))
+                assert account.balance == sum(
+                    Entry.objects.filter(account=account).values_list("amount", flat=True)
+                )
+                assert account.balance == sum(
+                    Lot.objects.filter(account=account).values_list("remaining", flat=True)
+                )
                 assert account.balance >= 0
             with transaction.atomic():
                 # The same orders in their final state, seen for the first time.

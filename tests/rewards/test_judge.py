@@ -70,7 +70,9 @@ def terms(*rules: Rule, **values) -> TermsData:
     )
 
 
-def order(number: int = 1, eligible: str = "100.00", *, placed_at=NOW, currency="EUR", **facts) -> PurchaseFacts:
+def order(
+    number: int = 1, eligible: str = "100.00", *, placed_at=NOW, currency="EUR", **facts
+) -> PurchaseFacts:
     return PurchaseFacts(
         id=number,
         reference=str(number),
@@ -117,7 +119,9 @@ def test_the_waiting_period_ends_to_the_second():
 
 
 def test_the_minimum_is_told():
-    verdict = judge(terms(FIXED), [order(eligible="49.99", paid_at=NOW, shipped_at=NOW)], history(), NOW + 20 * DAY)
+    verdict = judge(
+        terms(FIXED), [order(eligible="49.99", paid_at=NOW, shipped_at=NOW)], history(), NOW + 20 * DAY
+    )
     assert (verdict.state, verdict.reason) == ("complete", "minimum")
 
 
@@ -154,7 +158,11 @@ def test_only_the_first_order_counts_as_first_and_a_cancelled_one_never_was():
     second = order(2, placed_at=NOW + DAY, paid_at=NOW + DAY, shipped_at=NOW + DAY)
     third = order(3, placed_at=NOW + 2 * DAY, paid_at=NOW + 2 * DAY, shipped_at=NOW + 2 * DAY)
     verdict = judge(terms(FIXED, PERCENT), [third, second, first], history(), NOW + 20 * DAY)
-    assert [(due.rule.key, due.purchase_id) for due in verdict.dues] == [("fixed", 2), ("percent", 2), ("percent", 3)]
+    assert [(due.rule.key, due.purchase_id) for due in verdict.dues] == [
+        ("fixed", 2),
+        ("percent", 2),
+        ("percent", 3),
+    ]
 
 
 def test_a_milestone_is_given_for_its_number_only():
@@ -176,7 +184,10 @@ def test_places_under_the_cap_go_in_the_order_of_qualifying():
     late = order(2, placed_at=NOW + DAY, paid_at=NOW + DAY, shipped_at=NOW + DAY)
     verdict = judge(terms(PERCENT, cap_count=1), [early, late], history(), NOW + 40 * DAY)
     assert {due.purchase_id: due.slot for due in verdict.dues} == {1: None, 2: 1}
-    kept = history(rewards={("percent", "advocate", "purchase:1"): Given(slot=1, slot_period="2026")}, slots_taken={("percent", "2026"): 1})
+    kept = history(
+        rewards={("percent", "advocate", "purchase:1"): Given(slot=1, slot_period="2026")},
+        slots_taken={("percent", "2026"): 1},
+    )
     again = judge(terms(PERCENT, cap_count=1), [early, late], kept, NOW + 40 * DAY)
     assert {due.purchase_id: due.slot for due in again.dues} == {1: 1, 2: None}
 
@@ -251,7 +262,11 @@ def test_judging_again_what_was_given_changes_nothing(orders):
     now = NOW + 60 * DAY
     first = judge(promised, orders, past, now)
     given_now = {
-        due.key: Given(slot=due.slot, slot_period=due.slot_period, posted=due.worth if due.state == "given" else Decimal(0))
+        due.key: Given(
+            slot=due.slot,
+            slot_period=due.slot_period,
+            posted=due.worth if due.state == "given" else Decimal(0),
+        )
         for due in first.dues
     }
     taken: dict[tuple[str, str], int] = {}
@@ -259,6 +274,8 @@ def test_judging_again_what_was_given_changes_nothing(orders):
         if due.slot:
             place = (due.rule.key, due.slot_period)
             taken[place] = max(taken.get(place, 0), due.slot)
-    again = judge(promised, orders, replace(past, rewards=given_now, slots_taken=taken, ordinal=first.ordinal), now)
+    again = judge(
+        promised, orders, replace(past, rewards=given_now, slots_taken=taken, ordinal=first.ordinal), now
+    )
     assert again.dues == first.dues
     assert again.state == first.state

@@ -4,6 +4,7 @@ from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.reward import (
     DiscountIssuer,
     DiscountRequest,
+    LedgerKind,
     Posting,
     RewardKind,
     amount_words,
@@ -17,6 +18,7 @@ from wagtail_referrals.kinds.trigger import PurchaseOccasion, Trigger, trigger_c
 __all__ = [
     "DiscountIssuer",
     "DiscountRequest",
+    "LedgerKind",
     "Posting",
     "PurchaseOccasion",
     "RefundPolicy",

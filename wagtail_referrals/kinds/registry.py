@@ -43,7 +43,9 @@ class Registry(Generic[T]):
         try:
             return self._items[key]
         except KeyError:
-            raise LookupError(f'No {self.what} "{key}" is registered. Known: {", ".join(self._items)}.') from None
+            raise LookupError(
+                f'No {self.what} "{key}" is registered. Known: {", ".join(self._items)}.'
+            ) from None
 
     def __contains__(self, key: str) -> bool:
         return key in self._items

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from django.utils.translation import gettext, gettext_lazy as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit
 from wagtail_referrals.kinds.registry import Registry
@@ -46,8 +47,8 @@ class DiscountIssuer(Protocol):
 class Posting:
     """The difference that settle hands over: what the reward is worth now against what was posted.
 
-    ``amount`` (Decimal, in ``currency``) is positive to give, negative to take back. For things that have no amount it is
-    1 or -1. ``key`` is the idempotency key ``reward:<id>:<revision>``; ``source`` is ``reward:<id>``.
+    ``amount`` (Decimal, in ``currency``) is positive to give, negative to take back. For things that have no amount
+    it is 1 or -1. ``key`` is the idempotency key ``reward:<id>:<revision>``; ``source`` is ``reward:<id>``.
     """
 
     user: Any
@@ -63,14 +64,25 @@ class Posting:
 class RewardKind(Protocol):
     """What a rule gives. Register an instance in ``reward_kinds``."""
 
-    key: str
-    label: Any
-    sides: Sequence[str]
-    # Which of the rule form's fields say how much: "amounts", "percent" or neither.
-    value_fields: Sequence[str]
-    refund_policy: str
-    # True: the friend finds it in the basket as a discount (or the advocate gets a personal voucher).
-    is_discount: bool
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def label(self) -> Any: ...
+
+    @property
+    def sides(self) -> Sequence[str]: ...
+
+    @property
+    def value_fields(self) -> Sequence[str]:
+        """Which of the rule form's fields say how much: "amounts", "percent" or neither."""
+
+    @property
+    def refund_policy(self) -> str: ...
+
+    @property
+    def is_discount(self) -> bool:
+        """True: the friend finds it in the basket as a discount (or the advocate gets a personal voucher)."""
 
     def words(self, rule: Rule, currency: str) -> str:
         """What is given, as it ends the sentence "the friend gets ...", in the current language."""
@@ -108,8 +120,8 @@ def percent_words(percent: Decimal | None) -> str:
     return credit.format_percent(percent or Decimal(0))
 
 
-class _LedgerPosting:
-    """Posts to the customer's credit account."""
+class LedgerKind:
+    """Posts to the customer's credit account. Settle locks the accounts of all that it posts beforehand."""
 
     def post(self, posting: Posting) -> None:
         if posting.amount > 0:
@@ -133,7 +145,7 @@ class _LedgerPosting:
             )
 
 
-class CreditKind(_LedgerPosting):
+class CreditKind(LedgerKind):
     key = "credit"
     label = _("Referral credit")
     sides = (Side.ADVOCATE, Side.FRIEND)
@@ -148,7 +160,7 @@ class CreditKind(_LedgerPosting):
         return rule.amounts.get(currency)
 
 
-class CreditPercentKind(_LedgerPosting):
+class CreditPercentKind(LedgerKind):
     key = "credit_percent"
     label = _("Referral credit, as a percentage of the order")
     sides = (Side.ADVOCATE, Side.FRIEND)
@@ -157,7 +169,9 @@ class CreditPercentKind(_LedgerPosting):
     is_discount = False
 
     def words(self, rule: Rule, currency: str) -> str:
-        return gettext("%(percent)s of the order as referral credit") % {"percent": percent_words(rule.percent)}
+        return gettext("%(percent)s of the order as referral credit") % {
+            "percent": percent_words(rule.percent)
+        }
 
     def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
         if eligible is None or rule.percent is None:
@@ -206,5 +220,11 @@ class FreeShippingKind(_DiscountKind):
         return gettext("free delivery of one order")
 
 
-for _kind in (CreditKind(), CreditPercentKind(), DiscountPercentKind(), DiscountFixedKind(), FreeShippingKind()):
+for _kind in (
+    CreditKind(),
+    CreditPercentKind(),
+    DiscountPercentKind(),
+    DiscountFixedKind(),
+    FreeShippingKind(),
+):
     reward_kinds.register(_kind)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from django.utils.translation import gettext, gettext_lazy as _, ngettext
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.rule import Rule, Side
@@ -24,6 +25,9 @@ class PurchaseOccasion:
     lines: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
+Occasion = Literal["arrival", "registration", "purchase", "tier"]
+
+
 class Trigger(Protocol):
     """Register an instance in ``triggers``.
 
@@ -31,10 +35,17 @@ class Trigger(Protocol):
     (the n-th qualified referral of the advocate).
     """
 
-    key: str
-    label: Any
-    on: Literal["arrival", "registration", "purchase", "tier"]
-    sides: Sequence[str]
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def label(self) -> Any: ...
+
+    @property
+    def on(self) -> Occasion: ...
+
+    @property
+    def sides(self) -> Sequence[str]: ...
 
     def words(self, rule: Rule) -> str:
         """The condition, as it goes on after "Once the friend ...", in the current language."""
@@ -59,7 +70,7 @@ class _Always:
 class Arrives(_Always):
     key = "arrives"
     label = _("the friend arrives")
-    on: Literal["arrival"] = "arrival"
+    on: Occasion = "arrival"
     sides = (Side.FRIEND,)
 
     def words(self, rule: Rule) -> str:
@@ -69,7 +80,7 @@ class Arrives(_Always):
 class Registers(_Always):
     key = "registers"
     label = _("the friend registers")
-    on: Literal["registration"] = "registration"
+    on: Occasion = "registration"
     sides = (Side.FRIEND, Side.ADVOCATE)
 
     def words(self, rule: Rule) -> str:
@@ -79,7 +90,7 @@ class Registers(_Always):
 class FirstPurchase:
     key = "first_purchase"
     label = _("the friend's first order")
-    on: Literal["purchase"] = "purchase"
+    on: Occasion = "purchase"
     sides = (Side.FRIEND, Side.ADVOCATE)
 
     def words(self, rule: Rule) -> str:
@@ -92,7 +103,7 @@ class FirstPurchase:
 class EveryPurchase(_Always):
     key = "every_purchase"
     label = _("every order of the friend")
-    on: Literal["purchase"] = "purchase"
+    on: Occasion = "purchase"
     sides = (Side.FRIEND, Side.ADVOCATE)
 
     def words(self, rule: Rule) -> str:
@@ -102,13 +113,16 @@ class EveryPurchase(_Always):
 class NthReferral(_Always):
     key = "nth_referral"
     label = _("the n-th friend who orders")
-    on: Literal["tier"] = "tier"
+    on: Occasion = "tier"
     sides = (Side.ADVOCATE,)
 
     def words(self, rule: Rule) -> str:
         n = rule.occurrence or 1
-        return ngettext("is the first who has ordered", "is number %(n)s of those who have ordered", n) % {"n": n}
+        return ngettext("is the first who has ordered", "is number %(n)s of those who have ordered", n) % {
+            "n": n
+        }
 
 
-for _trigger in (Arrives(), Registers(), FirstPurchase(), EveryPurchase(), NthReferral()):
+_built_in: tuple[Trigger, ...] = (Arrives(), Registers(), FirstPurchase(), EveryPurchase(), NthReferral())
+for _trigger in _built_in:
     triggers.register(_trigger)

@@ -1,4 +1,6 @@
-"""Sending what is planned, through Django's e-mail API. At most once: a message that was being handed over is not repeated."""
+"""Sending what is planned, through Django's e-mail API. At most once: a message that was being handed over is not
+repeated.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def deliver_pending(*, now: datetime | None = None) -> int:
     """Send the messages that are due; how many were handed over. Any number of workers at once."""
     moment = now or timezone.now()
     sent = 0
-    due = Message.objects.filter(state=Message.State.PENDING, next_attempt_at__lte=moment).order_by("next_attempt_at", "pk")
+    due = Message.objects.filter(state=Message.State.PENDING, next_attempt_at__lte=moment).order_by(
+        "next_attempt_at", "pk"
+    )
     for pk in list(due.values_list("pk", flat=True)[:BATCH]):
         # Whoever changes the state has the message; a worker that dies now leaves it "being sent", never sent twice.
         if Message.objects.filter(pk=pk, state=Message.State.PENDING).update(state=Message.State.SENDING):
@@ -53,7 +57,9 @@ def _deliver(message: Message, now: datetime) -> bool:
             next_attempt_at=now + timedelta(minutes=2**attempts),
         )
         return False
-    Message.objects.filter(pk=message.pk).update(state=Message.State.SENT, sent_at=now, attempts=F("attempts") + 1)
+    Message.objects.filter(pk=message.pk).update(
+        state=Message.State.SENT, sent_at=now, attempts=F("attempts") + 1
+    )
     if message.referral is not None:
         timeline.record(
             "message",

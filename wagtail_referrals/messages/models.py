@@ -26,7 +26,11 @@ class Message(models.Model):
     key = models.CharField(max_length=200, unique=True)
     kind = models.CharField(_("message"), max_length=40)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("customer"),
     )
     referral = models.ForeignKey(Referral, null=True, on_delete=models.CASCADE, related_name="messages")
     language = models.CharField(max_length=20, blank=True)
@@ -42,7 +46,9 @@ class Message(models.Model):
         verbose_name_plural = _("messages")
         default_permissions = ("view",)
         indexes = [
-            models.Index(fields=["next_attempt_at"], name="referrals_message_due", condition=Q(state="pending")),
+            models.Index(
+                fields=["next_attempt_at"], name="referrals_message_due", condition=Q(state="pending")
+            ),
         ]
 
     def __str__(self) -> str:

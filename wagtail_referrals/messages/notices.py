@@ -18,7 +18,14 @@ from wagtail_referrals.rewards.models import Reward
 
 
 def write(
-    kind: str, *, key: str, user: Any, data: dict[str, Any], referral: Any = None, language: str = "", now: datetime | None = None
+    kind: str,
+    *,
+    key: str,
+    user: Any,
+    data: dict[str, Any],
+    referral: Any = None,
+    language: str = "",
+    now: datetime | None = None,
 ) -> None:
     """Plan a message to a customer. The same key twice is one message."""
     moment = now or timezone.now()
@@ -36,7 +43,9 @@ def write(
     transaction.on_commit(deliver_pending, robust=True)
 
 
-def tell_about_reward(sender: type[Reward], *, reward: Reward, delta: Decimal, now: datetime, **kwargs: Any) -> None:
+def tell_about_reward(
+    sender: type[Reward], *, reward: Reward, delta: Decimal, now: datetime, **kwargs: Any
+) -> None:
     """Given, or taken back: the customer hears of both."""
     if reward.user is None:
         return

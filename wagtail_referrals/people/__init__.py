@@ -9,7 +9,14 @@ from wagtail_referrals.people.advocates import (
     invitation_name,
     mask,
 )
-from wagtail_referrals.people.codes import CodeHolder, code_of, find_code, forget_code, normalise_code, share_path
+from wagtail_referrals.people.codes import (
+    CodeHolder,
+    code_of,
+    find_code,
+    forget_code,
+    normalise_code,
+    share_path,
+)
 from wagtail_referrals.people.hashing import email_key, keyed_hash, normalise_email
 
 __all__ = [

@@ -22,8 +22,8 @@ def find_advocate(user: Any) -> Advocate | None:
 def advocate_for(user: Any) -> Advocate:
     """The customer's advocate with a code, made at the first call.
 
-    The name is proposed from the account's first name, never from its e-mail address; the advocate sees and may change it
-    before the first share.
+    The name is proposed from the account's first name, never from its e-mail address; the advocate sees and may
+    change it before the first share.
     """
     advocate = find_advocate(user)
     if advocate is None:
@@ -69,7 +69,9 @@ def advocate_for_guest(email: str) -> Advocate:
 
 
 def adopt_guest(user: Any) -> Advocate | None:
-    """At registration: the guest advocate with this address becomes the user's. Without effect when the user has one."""
+    """At registration: the guest advocate with this address becomes the user's. Without effect when the user has
+    one.
+    """
     key = email_key(getattr(user, "email", ""))
     if not key or Advocate.objects.filter(user=user).exists():
         return None

@@ -55,7 +55,13 @@ def find_code(text: str) -> CodeHolder | None:
     if found is None:
         row = (
             Code.objects.filter(text=code, is_active=True)
-            .values_list("advocate_id", "advocate__state", "advocate__public_name", "advocate__user_id", "advocate__language")
+            .values_list(
+                "advocate_id",
+                "advocate__state",
+                "advocate__public_name",
+                "advocate__user_id",
+                "advocate__language",
+            )
             .first()
         )
         found = CodeHolder(code, *row) if row else False
@@ -78,7 +84,9 @@ def code_of(advocate: Advocate) -> str:
                 text = Code.objects.create(advocate=advocate, text=candidate, created_at=timezone.now()).text
         except IntegrityError:
             # Taken by somebody else, or made at this moment by another request of the same advocate.
-            text = Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
+            text = (
+                Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
+            )
         else:
             # A visitor may have tried the code before it existed.
             cache.delete(_cache_key(text))

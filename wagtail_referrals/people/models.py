@@ -24,7 +24,12 @@ class Advocate(models.Model):
         BLOCKED = "blocked", _("blocked")
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("customer"),
     )
     email_hash = models.CharField(max_length=64, blank=True, editable=False)
     public_name = models.CharField(
@@ -45,7 +50,9 @@ class Advocate(models.Model):
         default_permissions = ("view", "change")
         constraints = [
             models.UniqueConstraint(
-                fields=["email_hash"], name="referrals_one_guest_advocate", condition=Q(user=None) & ~Q(email_hash="")
+                fields=["email_hash"],
+                name="referrals_one_guest_advocate",
+                condition=Q(user=None) & ~Q(email_hash=""),
             ),
         ]
 
@@ -58,7 +65,9 @@ class Code(models.Model):
 
     wagtail_reference_index_ignore = True
 
-    advocate = models.ForeignKey(Advocate, on_delete=models.PROTECT, related_name="codes", verbose_name=_("referrer"))
+    advocate = models.ForeignKey(
+        Advocate, on_delete=models.PROTECT, related_name="codes", verbose_name=_("referrer")
+    )
     text = models.CharField(_("code"), max_length=20, unique=True)
     is_active = models.BooleanField(_("in use"), default=True)
     created_at = models.DateTimeField(_("since"))
@@ -68,7 +77,9 @@ class Code(models.Model):
         verbose_name_plural = _("codes")
         default_permissions = ("view",)
         constraints = [
-            models.UniqueConstraint(fields=["advocate"], name="referrals_one_code_in_use", condition=Q(is_active=True)),
+            models.UniqueConstraint(
+                fields=["advocate"], name="referrals_one_code_in_use", condition=Q(is_active=True)
+            ),
         ]
 
     def __str__(self) -> str:

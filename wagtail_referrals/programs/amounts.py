@@ -19,7 +19,10 @@ class AmountsWidget(forms.MultiWidget):
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         self.currencies = conf.currencies()
         super().__init__(
-            {code: forms.NumberInput(attrs={"step": str(credit.exponent(code)), "min": "0"}) for code in self.currencies},
+            {
+                code: forms.NumberInput(attrs={"step": str(credit.exponent(code)), "min": "0"})
+                for code in self.currencies
+            },
             attrs,
         )
 
@@ -41,7 +44,12 @@ class AmountsFormField(forms.MultiValueField):
             kwargs.pop(unused, None)
         self.currencies = conf.currencies()
         fields = [
-            forms.DecimalField(min_value=Decimal(0), max_digits=12, decimal_places=max(-int(credit.exponent(code).as_tuple().exponent), 0), required=False)
+            forms.DecimalField(
+                min_value=Decimal(0),
+                max_digits=12,
+                decimal_places=max(-int(credit.exponent(code).as_tuple().exponent), 0),
+                required=False,
+            )
             for code in self.currencies
         ]
         kwargs["widget"] = AmountsWidget()
@@ -68,7 +76,7 @@ class AmountsField(models.JSONField):
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
 
-    def formfield(self, **kwargs: Any) -> forms.Field:  # type: ignore[override]
+    def formfield(self, **kwargs: Any) -> forms.Field:
         return AmountsFormField(
             required=not self.blank, label=capfirst(self.verbose_name), help_text=self.help_text, initial={}
         )

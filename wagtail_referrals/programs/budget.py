@@ -58,7 +58,9 @@ def lock(program_key: str | uuid.UUID, currencies: Iterable[str]) -> dict[str, B
 
 
 def _locked(program_key: str | uuid.UUID, currencies: list[str]) -> dict[str, Budget]:
-    rows = Budget.objects.select_for_update(no_key=True).filter(program_key=program_key, currency__in=currencies)
+    rows = Budget.objects.select_for_update(no_key=True).filter(
+        program_key=program_key, currency__in=currencies
+    )
     return {row.currency: row for row in rows.order_by("currency")}
 
 

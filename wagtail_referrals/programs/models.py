@@ -42,7 +42,7 @@ def percent_field(verbose_name: object, **kwargs: object) -> models.DecimalField
     )
 
 
-class Program(  # type: ignore[django-manager-missing]
+class Program(
     WorkflowMixin, DraftStateMixin, LockableMixin, RevisionMixin, PreviewableMixin, ClusterableModel
 ):
     """Who may refer, what each side gets, and when. Nothing is paid from this row: see ``Terms``."""
@@ -82,7 +82,9 @@ class Program(  # type: ignore[django-manager-missing]
     new_customers_only = models.BooleanField(
         _("for new customers only"),
         default=True,
-        help_text=_("A friend who has ordered before, with an account or as a guest, gets nothing and brings nothing."),
+        help_text=_(
+            "A friend who has ordered before, with an account or as a guest, gets nothing and brings nothing."
+        ),
     )
     window_days = models.PositiveSmallIntegerField(
         _("days to order"),
@@ -95,7 +97,9 @@ class Program(  # type: ignore[django-manager-missing]
         max_length=5,
         choices=Touch.choices,
         default=Touch.LAST,
-        help_text=_("Decides between two people who sent the same friend, until the first order or registration."),
+        help_text=_(
+            "Decides between two people who sent the same friend, until the first order or registration."
+        ),
     )
     hold_days = models.PositiveSmallIntegerField(
         _("waiting period in days"),
@@ -117,7 +121,9 @@ class Program(  # type: ignore[django-manager-missing]
         validators=[MinValueValidator(1)],
         help_text=_("Leave empty for no limit."),
     )
-    cap_period = models.CharField(_("counted over"), max_length=5, choices=Period.choices, default=Period.YEAR)
+    cap_period = models.CharField(
+        _("counted over"), max_length=5, choices=Period.choices, default=Period.YEAR
+    )
     budget_amounts = AmountsField(
         _("budget"),
         help_text=_("When it is used up, nobody new is invited. What was promised is kept."),
@@ -171,7 +177,10 @@ class ProgramText(models.Model):
     program = ParentalKey(Program, on_delete=models.CASCADE, related_name="texts")
     language = models.CharField(_("language"), max_length=20)
     headline = models.CharField(
-        _("headline"), max_length=150, blank=True, help_text=_("Above the invitation. Leave empty for our wording.")
+        _("headline"),
+        max_length=150,
+        blank=True,
+        help_text=_("Above the invitation. Leave empty for our wording."),
     )
     introduction = models.TextField(_("introduction"), blank=True)
     share_message = models.CharField(
@@ -185,7 +194,9 @@ class ProgramText(models.Model):
     class Meta:
         verbose_name = _("texts")
         verbose_name_plural = _("texts")
-        constraints = [models.UniqueConstraint(fields=["program", "language"], name="referrals_text_language")]
+        constraints = [
+            models.UniqueConstraint(fields=["program", "language"], name="referrals_text_language")
+        ]
 
     def __str__(self) -> str:
         return self.language
@@ -198,14 +209,16 @@ class ProgramRule(Orderable):
     # Rewards point to (terms, rule key): stays the same through all versions of the program.
     key = models.UUIDField(default=uuid.uuid4, editable=False)
     side = models.CharField(_("who"), max_length=10, choices=Side.choices)
-    trigger = models.CharField(_("when"), max_length=40, choices=trigger_choices)  # type: ignore[arg-type]
+    trigger = models.CharField(_("when"), max_length=40, choices=trigger_choices)
     occurrence = models.PositiveSmallIntegerField(
         _("number of friends"), null=True, blank=True, help_text=_("For the n-th friend who orders: n.")
     )
-    kind = models.CharField(_("gets"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("gets"), max_length=40, choices=reward_kind_choices)
     amounts = AmountsField(_("amount"), help_text=AMOUNTS_HELP)
     percent = percent_field(_("percentage"), null=True, blank=True)
-    minimum_spend = AmountsField(_("minimum order"), help_text=_("What the order must come to, without delivery."))
+    minimum_spend = AmountsField(
+        _("minimum order"), help_text=_("What the order must come to, without delivery.")
+    )
     expires_days = models.PositiveSmallIntegerField(
         _("can be used for, in days"), null=True, blank=True, help_text=_("Leave empty: it does not expire.")
     )
@@ -215,8 +228,8 @@ class ProgramRule(Orderable):
         choices=RefundPolicy.choices,
         blank=True,
         help_text=_(
-            "Leave empty for what is usual: percentages shrink with the order, fixed amounts stay unless the order falls "
-            "below its minimum."
+            "Leave empty for what is usual: percentages shrink with the order, fixed amounts stay unless the order "
+            "falls below its minimum."
         ),
     )
     options = models.JSONField(default=dict, blank=True, editable=False)
@@ -262,7 +275,8 @@ class Terms(models.Model):
 
 
 class Budget(models.Model):
-    """What a program has promised and given, in one currency (rows with a currency) or in number of friends (currency "").
+    """What a program has promised and given, in one currency (rows with a currency) or in number of friends (currency
+    "").
 
     Locked after Referral and before Advocate. ``held`` is promised to claims that are open, ``spent`` is owed or given.
     """
@@ -280,7 +294,9 @@ class Budget(models.Model):
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(fields=["program_key", "currency"], name="referrals_one_budget"),
-            models.CheckConstraint(condition=Q(held__gte=0, spent__gte=0), name="referrals_budget_not_negative"),
+            models.CheckConstraint(
+                condition=Q(held__gte=0, spent__gte=0), name="referrals_budget_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -27,7 +27,9 @@ class OpenTerms:
     data: TermsData
 
     def is_open(self, now: datetime) -> bool:
-        return (self.go_live_at is None or self.go_live_at <= now) and (self.expire_at is None or self.expire_at > now)
+        return (self.go_live_at is None or self.go_live_at <= now) and (
+            self.expire_at is None or self.expire_at > now
+        )
 
 
 def forget_open_terms() -> None:

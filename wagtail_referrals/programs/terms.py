@@ -201,7 +201,9 @@ def publish_terms(program: Program, *, now: datetime | None = None) -> Terms:
 
 
 def live_programs() -> Iterator[Program]:
-    yield from Program.objects.filter(live=True).order_by("precedence", "pk").prefetch_related("rules", "texts")
+    yield from (
+        Program.objects.filter(live=True).order_by("precedence", "pk").prefetch_related("rules", "texts")
+    )
 
 
 def heal_terms(*, now: datetime | None = None) -> int:
@@ -212,5 +214,3 @@ def heal_terms(*, now: datetime | None = None) -> int:
         publish_terms(program, now=now)
         written += Terms.objects.filter(program_key=program.key).count() - before
     return written
-
-

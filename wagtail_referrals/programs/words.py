@@ -56,12 +56,12 @@ def _hold_words(data: TermsData) -> str:
     if not data.hold_days:
         return ""
     if data.hold_anchor == Program.Anchor.SHIPPED:
-        return ngettext(
-            "%(days)s day after delivery", "%(days)s days after delivery", data.hold_days
-        ) % {"days": data.hold_days}
-    return ngettext(
-        "%(days)s day after payment", "%(days)s days after payment", data.hold_days
-    ) % {"days": data.hold_days}
+        return ngettext("%(days)s day after delivery", "%(days)s days after delivery", data.hold_days) % {
+            "days": data.hold_days
+        }
+    return ngettext("%(days)s day after payment", "%(days)s days after payment", data.hold_days) % {
+        "days": data.hold_days
+    }
 
 
 def _cap_words(data: TermsData) -> str:
@@ -69,15 +69,22 @@ def _cap_words(data: TermsData) -> str:
         return ""
     count = {"count": data.cap_count}
     if data.cap_period == Program.Period.MONTH:
-        return ngettext("at most %(count)s time a month", "at most %(count)s times a month", data.cap_count) % count
+        return (
+            ngettext("at most %(count)s time a month", "at most %(count)s times a month", data.cap_count)
+            % count
+        )
     if data.cap_period == Program.Period.YEAR:
-        return ngettext("at most %(count)s time a year", "at most %(count)s times a year", data.cap_count) % count
+        return (
+            ngettext("at most %(count)s time a year", "at most %(count)s times a year", data.cap_count)
+            % count
+        )
     return ngettext("at most %(count)s time in all", "at most %(count)s times in all", data.cap_count) % count
 
 
 def sentence(data: TermsData, currency: str | None = None) -> str:
     """The whole program: "When your customer refers a friend, the friend gets ... Once the friend ..."."""
-    arrival, later = [], []
+    arrival: list[Rule] = []
+    later: list[Rule] = []
     for rule in data.friend_rules:
         known = rule.trigger in triggers
         (arrival if known and triggers.get(rule.trigger).on == "arrival" else later).append(rule)

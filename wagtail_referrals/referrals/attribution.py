@@ -87,7 +87,9 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
     return referral
 
 
-def _referral_for(snapshot: PurchaseSnapshot, claim: Claim | None, user: Any, email: str, now: datetime) -> Referral | None:
+def _referral_for(
+    snapshot: PurchaseSnapshot, claim: Claim | None, user: Any, email: str, now: datetime
+) -> Referral | None:
     known, key = _friend(user, email)
     existing = referrals_of(user, email)
     if claim is None:
@@ -98,7 +100,11 @@ def _referral_for(snapshot: PurchaseSnapshot, claim: Claim | None, user: Any, em
     if not _window_open(claim, snapshot.placed_at):
         if claim.state != Claim.State.REPLACED:
             timeline.record(
-                "claim_refused", claim=claim, data={"reason": "window"}, key=f"window:{snapshot.reference}", now=now
+                "claim_refused",
+                claim=claim,
+                data={"reason": "window"},
+                key=f"window:{snapshot.reference}",
+                now=now,
             )
         return existing[0] if existing else None
     if claim.state == Claim.State.USED:
@@ -119,8 +125,8 @@ def record_purchase(
 ) -> Purchase | None:
     """Attribute an order to the claim's referral, or to the one that the person already has; ``None`` to none.
 
-    Idempotent by the order number. Marks the referral as due, and settles nothing: at the moment of ordering nothing is owed
-    yet, and checkout should not wait for us.
+    Idempotent by the order number. Marks the referral as due, and settles nothing: at the moment of ordering nothing
+    is owed yet, and checkout should not wait for us.
     """
     moment = now or timezone.now()
     # Checkout is in a savepoint already: the caller's.
@@ -145,14 +151,20 @@ def record_purchase(
             next_check_at=moment,
             revision=F("revision") + 1,
             state=(
-                Referral.State.WAITING_PAYMENT if referral.state == Referral.State.WAITING_ORDER else referral.state
+                Referral.State.WAITING_PAYMENT
+                if referral.state == Referral.State.WAITING_ORDER
+                else referral.state
             ),
             reason="payment" if referral.state == Referral.State.WAITING_ORDER else referral.reason,
         )
         timeline.record(
             "purchase",
             referral=referral,
-            data={"reference": snapshot.reference, "amount": str(snapshot.eligible), "currency": snapshot.currency},
+            data={
+                "reference": snapshot.reference,
+                "amount": str(snapshot.eligible),
+                "currency": snapshot.currency,
+            },
             key=f"purchase:{snapshot.reference}",
             now=moment,
         )

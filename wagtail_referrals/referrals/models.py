@@ -41,7 +41,11 @@ class Referral(models.Model):
     )
     claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="referral")
     friend = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("friend")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("friend"),
     )
     friend_email_hash = models.CharField(max_length=64, blank=True)
     registered_at = models.DateTimeField(_("registered"), null=True)
@@ -67,7 +71,9 @@ class Referral(models.Model):
         permissions = [("view_summary", "Can see the referral summary")]
         constraints = [
             models.UniqueConstraint(
-                fields=["program_key", "friend"], name="referrals_one_per_friend", condition=Q(friend__isnull=False)
+                fields=["program_key", "friend"],
+                name="referrals_one_per_friend",
+                condition=Q(friend__isnull=False),
             ),
             models.UniqueConstraint(
                 fields=["program_key", "friend_email_hash"],
@@ -81,7 +87,9 @@ class Referral(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_check_at"], name="referrals_due", condition=Q(next_check_at__isnull=False)),
+            models.Index(
+                fields=["next_check_at"], name="referrals_due", condition=Q(next_check_at__isnull=False)
+            ),
             models.Index(fields=["advocate", "-created_at"], name="referrals_of_advocate"),
         ]
 
@@ -124,7 +132,9 @@ class Purchase(models.Model):
 
 
 class TimelineEvent(models.Model):
-    """One thing that happened to a referral: a fact, a check, a decision, a message. Readable: see referrals/timeline.py."""
+    """One thing that happened to a referral: a fact, a check, a decision, a message. Readable: see
+    referrals/timeline.py.
+    """
 
     wagtail_reference_index_ignore = True
 
@@ -134,7 +144,9 @@ class TimelineEvent(models.Model):
     kind = models.CharField(max_length=40)
     data = models.JSONField(default=dict)
     # A member of staff who did it; empty when nobody did.
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     # Idempotence: an event with a key is written once.
     key = models.CharField(max_length=200, unique=True, null=True)
     created_at = models.DateTimeField()

@@ -44,8 +44,8 @@ class Facts:
 class PurchaseSnapshot:
     """What is true of an order at the moment of ordering, never read again.
 
-    ``eligible``: goods, tax included, after discounts, without delivery; in ``currency``. ``was_customer``: there was an
-    earlier order by this account or this e-mail address. ``lines``: JSON values for triggers that ask about them.
+    ``eligible``: goods, tax included, after discounts, without delivery; in ``currency``. ``was_customer``: there was
+    an earlier order by this account or this e-mail address. ``lines``: JSON values for triggers that ask about them.
     """
 
     reference: str
@@ -81,7 +81,9 @@ def get_shop() -> Shop:
     """The shop that the settings name. Raises ``ImproperlyConfigured`` when they name none."""
     factory = conf.load("SHOP")
     if factory is None:
-        raise ImproperlyConfigured('WAGTAIL_REFERRALS["SHOP"] is not set, e.g. "oscar_integration.shop.OscarShop".')
+        raise ImproperlyConfigured(
+            'WAGTAIL_REFERRALS["SHOP"] is not set, e.g. "oscar_integration.shop.OscarShop".'
+        )
     shop: Shop = factory()
     return shop
 

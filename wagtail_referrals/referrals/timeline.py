@@ -135,5 +135,7 @@ def event_words(event: TimelineEvent) -> str:
 def events_of(referral: Referral) -> list[TimelineEvent]:
     """The referral's timeline with what happened to its claim before, oldest first. One query."""
     return list(
-        TimelineEvent.objects.filter(claim_id=referral.claim_id).select_related("actor").order_by("created_at", "pk")
+        TimelineEvent.objects.filter(claim_id=referral.claim_id)
+        .select_related("actor")
+        .order_by("created_at", "pk")
     )

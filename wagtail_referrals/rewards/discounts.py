@@ -106,7 +106,9 @@ def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: date
                 "user": claim.user,
                 "email_hash": claim.email_hash,
                 "created_at": now,
-                "expires_at": claim.expires_at if issue == 0 else max(claim.expires_at, now + timedelta(days=terms.window_days)),
+                "expires_at": claim.expires_at
+                if issue == 0
+                else max(claim.expires_at, now + timedelta(days=terms.window_days)),
             },
         )
         if created:
@@ -145,7 +147,7 @@ def withdraw(grants: Iterable[DiscountGrant], reason: str, *, now: datetime) -> 
         timeline.record(
             "discount_withdrawn",
             claim=grant.claim,
-            referral=grant.reward.referral if grant.reward_id else None,
+            referral=grant.reward.referral if grant.reward is not None else None,
             data={"reason": reason},
             key=f"discount_withdrawn:{grant.pk}",
             now=now,
@@ -176,8 +178,8 @@ def bind_person(
 ) -> list[DiscountGrant]:
     """The person behind the claim is known now: by account, or by the address of a guest checkout.
 
-    Their discounts become personal; or, when the person cannot have them (a customer already, the referrer themselves), are
-    withdrawn: those are returned, with the reason.
+    Their discounts become personal; or, when the person cannot have them (a customer already, the referrer
+    themselves), are withdrawn: those are returned, with the reason.
     """
     moment = now or timezone.now()
     with transaction.atomic():
@@ -198,7 +200,9 @@ def bind_person(
 def mark_discounts_used(
     discounts: Mapping[str, Decimal], *, reference: str, currency: str, now: datetime
 ) -> list[DiscountGrant]:
-    """The order used these voucher codes, each worth so much in ``currency``. Codes that are not ours are passed over."""
+    """The order used these voucher codes, each worth so much in ``currency``. Codes that are not ours are passed
+    over.
+    """
     grants = list(
         DiscountGrant.objects.filter(code__in=list(discounts))
         .exclude(code="")
@@ -216,7 +220,7 @@ def mark_discounts_used(
             timeline.record(
                 "discount_used",
                 claim=grant.claim,
-                referral=grant.reward.referral if grant.reward_id else None,
+                referral=grant.reward.referral if grant.reward is not None else None,
                 data={"reference": reference, "amount": str(discounts[grant.code]), "currency": currency},
                 key=f"discount_used:{grant.pk}",
                 now=now,

@@ -1,7 +1,7 @@
 """judge: what is owed, from the terms, the facts and the history. Pure: no database, no clock.
 
-The same function decides at the first payment, at the end of the waiting period, after a late refund and after a reviewer's
-word; also what a draft would have cost, and why somebody got nothing.
+The same function decides at the first payment, at the end of the waiting period, after a late refund and after a
+reviewer's word; also what a draft would have cost, and why somebody got nothing.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ RewardKey = tuple[str, str, str]
 class History:
     """What happened to the referral so far, and to the advocate's other referrals as far as limits need it.
 
-    ``rewards`` by (rule key, side, occasion). ``slots_taken`` counts by (rule key, period) the places that all the advocate's
-    referrals have taken. ``next_ordinal`` is the number that this referral gets if it qualifies now.
-    ``review`` is the reviewers' latest word, "approve", "refuse" or "". ``refusals`` and ``holds`` are the checks' reasons.
+    ``rewards`` by (rule key, side, occasion). ``slots_taken`` counts by (rule key, period) the places that all the
+    advocate's referrals have taken. ``next_ordinal`` is the number that this referral gets if it qualifies now.
+    ``review`` is the reviewers' latest word, "approve", "refuse" or "". ``refusals`` and ``holds`` are the checks'
+    reasons.
     """
 
     claim_expires_at: datetime
@@ -122,7 +123,9 @@ class Verdict:
 
 
 def slot_period(terms: TermsData, moment: datetime) -> str:
-    """The period under whose cap a reward falls: "2026-11", "2026" or "ever"; in UTC, so that it never depends on a site."""
+    """The period under whose cap a reward falls: "2026-11", "2026" or "ever"; in UTC, so that it never depends on a
+    site.
+    """
     if terms.cap_period == Program.Period.MONTH:
         return f"{moment:%Y-%m}"
     return f"{moment:%Y}" if terms.cap_period == Program.Period.YEAR else "ever"
@@ -300,14 +303,19 @@ def _reconsider(
 
 
 def _give_slots(terms: TermsData, dues: list[Due], history: History) -> list[Due]:
-    """Places under the advocate's cap, in the order (qualified at, purchase). A place once given is never given back."""
+    """Places under the advocate's cap, in the order (qualified at, purchase). A place once given is never given
+    back.
+    """
     if terms.cap_count is None:
         return dues
     taken = dict(history.slots_taken)
     result: dict[RewardKey, Due] = {}
 
     def order_of(due: Due) -> tuple[datetime, int]:
-        return (due.qualified_at or datetime.max.replace(tzinfo=history.created_at.tzinfo), due.purchase_id or 0)
+        return (
+            due.qualified_at or datetime.max.replace(tzinfo=history.created_at.tzinfo),
+            due.purchase_id or 0,
+        )
 
     for due in sorted(dues, key=order_of):
         given = history.rewards.get(due.key)

@@ -21,8 +21,8 @@ __all__ = ["DiscountGrant", "Reward", "SweepRun"]
 class Reward(models.Model):
     """Owed by (terms, rule key) to one side of a referral on one occasion.
 
-    ``amount`` is what the last verdict says it is worth, ``posted`` what was handed over. Settle bumps ``revision`` under
-    this row's lock and posts the difference with the key ``reward:<id>:<revision>``.
+    ``amount`` is what the last verdict says it is worth, ``posted`` what was handed over. Settle bumps ``revision``
+    under this row's lock and posts the difference with the key ``reward:<id>:<revision>``.
     """
 
     wagtail_reference_index_ignore = True
@@ -47,10 +47,14 @@ class Reward(models.Model):
         Advocate, on_delete=models.PROTECT, related_name="rewards", verbose_name=_("referrer")
     )
     purchase = models.ForeignKey(Purchase, null=True, on_delete=models.PROTECT, related_name="rewards")
-    kind = models.CharField(_("reward"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("reward"), max_length=40, choices=reward_kind_choices)
     # Who gets it; empty until a guest registers, and once the customer has been deleted.
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("customer"),
     )
     currency = models.CharField(_("currency"), max_length=12)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2, default=0)
@@ -76,14 +80,18 @@ class Reward(models.Model):
                 condition=Q(tier__isnull=True),
             ),
             models.UniqueConstraint(
-                fields=["advocate", "rule_key", "tier"], name="referrals_tier_once", condition=Q(tier__isnull=False)
+                fields=["advocate", "rule_key", "tier"],
+                name="referrals_tier_once",
+                condition=Q(tier__isnull=False),
             ),
             models.UniqueConstraint(
                 fields=["advocate", "rule_key", "slot_period", "slot"],
                 name="referrals_slot_once",
                 condition=Q(slot__isnull=False),
             ),
-            models.CheckConstraint(condition=Q(posted__gte=0, amount__gte=0), name="referrals_reward_not_negative"),
+            models.CheckConstraint(
+                condition=Q(posted__gte=0, amount__gte=0), name="referrals_reward_not_negative"
+            ),
         ]
         indexes = [models.Index(fields=["advocate", "-created_at"], name="referrals_reward_advocate")]
 
@@ -112,10 +120,14 @@ class DiscountGrant(models.Model):
     rule_key = models.UUIDField()
     # 0, and 1 when an order was cancelled before it shipped: given again, once.
     issue = models.PositiveSmallIntegerField(default=0)
-    kind = models.CharField(_("discount"), max_length=40, choices=reward_kind_choices)  # type: ignore[arg-type]
+    kind = models.CharField(_("discount"), max_length=40, choices=reward_kind_choices)
     # Bound to the claim until the person is known, then to the account or to the hash of the guest's e-mail.
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("customer")
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("customer"),
     )
     email_hash = models.CharField(max_length=64, blank=True)
     # Under which the shop knows it.
@@ -134,10 +146,13 @@ class DiscountGrant(models.Model):
         default_permissions = ("view",)
         constraints = [
             models.UniqueConstraint(
-                fields=["claim", "rule_key", "issue"], name="referrals_discount_once", condition=Q(claim__isnull=False)
+                fields=["claim", "rule_key", "issue"],
+                name="referrals_discount_once",
+                condition=Q(claim__isnull=False),
             ),
             models.CheckConstraint(
-                condition=Q(claim__isnull=False) | Q(reward__isnull=False), name="referrals_discount_has_cause"
+                condition=Q(claim__isnull=False) | Q(reward__isnull=False),
+                name="referrals_discount_has_cause",
             ),
             models.CheckConstraint(condition=Q(issue__lte=1), name="referrals_again_once"),
         ]

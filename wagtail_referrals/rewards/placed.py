@@ -26,8 +26,8 @@ def order_placed(
 ) -> Purchase | None:
     """Attribute an order: by the discount it used, by its basket, by the customer; ``None`` when it is nobody's.
 
-    ``discounts`` maps voucher codes to what they took off, in the order's currency. Settles nothing: the sweep does, and the
-    shop's later signals. Idempotent by the order number.
+    ``discounts`` maps voucher codes to what they took off, in the order's currency. Settles nothing: the sweep does,
+    and the shop's later signals. Idempotent by the order number.
     """
     moment = now or timezone.now()
     known = user if user is not None and getattr(user, "is_authenticated", False) else None

@@ -1,7 +1,7 @@
 """The first commitment: from a visit or a code to a claim, with what is promised by it.
 
-``commit`` is called at every step that may be the first: add to basket, typed code, registration, login, checkout. It is
-idempotent, and nearly free once the basket is tied to its claim.
+``commit`` is called at every step that may be the first: add to basket, typed code, registration, login, checkout. It
+is idempotent, and nearly free once the basket is tied to its claim.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def commit(
 ) -> Claim | None:
     """The claim of this person or basket; made now if there is a visit or a code and none was made before.
 
-    Gives the friend's discount, sets the promise aside in the budget, ties the basket and the person. ``None`` when there
-    is neither link nor claim, or when it was refused; refusals are in the referrer's timeline.
+    Gives the friend's discount, sets the promise aside in the budget, ties the basket and the person. ``None`` when
+    there is neither link nor claim, or when it was refused; refusals are in the referrer's timeline.
     """
     moment = now or timezone.now()
     known = user if user is not None and getattr(user, "is_authenticated", False) else None
@@ -65,7 +65,7 @@ def commit(
         return None
     if basket_reference and (tied is None or tied.pk != claim.pk):
         tracking.link_basket(claim, basket_reference)
-    if known is not None and claim.user_id != known.pk or email and claim.email_hash != email_key(email):
+    if (known is not None and claim.user_id != known.pk) or (email and claim.email_hash != email_key(email)):
         discounts.bind_person(claim, user=known, email=email, now=moment)
     return claim
 
@@ -91,12 +91,26 @@ def _from_visit(
         return None
     terms: Terms = visit.terms  # type: ignore[assignment]
     return _make(
-        terms, visit.advocate, tied, user, since=visit.created_at, visit=visit, source=source, language=language, now=now
+        terms,
+        visit.advocate,
+        tied,
+        user,
+        since=visit.created_at,
+        visit=visit,
+        source=source,
+        language=language,
+        now=now,
     )
 
 
 def _from_code(
-    code: str | CodeHolder, tied: Claim | None, user: Any, *, language: str, site_id: int | None, now: datetime
+    code: str | CodeHolder,
+    tied: Claim | None,
+    user: Any,
+    *,
+    language: str,
+    site_id: int | None,
+    now: datetime,
 ) -> Claim | None:
     holder = find_code(code) if isinstance(code, str) else code
     if holder is None:
@@ -185,12 +199,16 @@ def end_claim(claim: Claim, state: str, *, now: datetime) -> bool:
         reason = "replaced" if state == Claim.State.REPLACED else "lapsed"
         release_hold(claim)
         discounts.withdraw(claim.discounts.select_related("claim", "reward"), reason, now=now)
-        timeline.record("claim_lapsed", claim=claim, data={"reason": reason}, key=f"claim_end:{claim.pk}", now=now)
+        timeline.record(
+            "claim_lapsed", claim=claim, data={"reason": reason}, key=f"claim_end:{claim.pk}", now=now
+        )
     return True
 
 
 def release_hold(claim: Claim) -> None:
-    """What the claim still holds of the budget is free again. Inside a transaction, with the claim or its referral locked."""
+    """What the claim still holds of the budget is free again. Inside a transaction, with the claim or its referral
+    locked.
+    """
     if not claim.held:
         return
     budget.release(claim.terms.program_key, {code: Decimal(amount) for code, amount in claim.held.items()})
@@ -251,4 +269,6 @@ def typed_code(
             claim,
             gettext("The discount cannot be used: %(reason)s.") % {"reason": reason_words(withdrawn.reason)},
         )
-    return TypedCode("accepted", claim, gettext("Invitation saved: %(gift)s.") % {"gift": friend_gets(parse(claim.terms))})
+    return TypedCode(
+        "accepted", claim, gettext("Invitation saved: %(gift)s.") % {"gift": friend_gets(parse(claim.terms))}
+    )

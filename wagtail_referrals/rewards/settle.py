@@ -16,8 +16,8 @@ from django.db import DatabaseError, transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
-from wagtail_referrals import conf, signals
-from wagtail_referrals.kinds import Posting, Side, reward_kinds
+from wagtail_referrals import conf, credit, signals
+from wagtail_referrals.kinds import LedgerKind, Posting, Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData, budget, forget_open_terms, parse, rule_gets
 from wagtail_referrals.referrals import Facts, get_shop, timeline
@@ -75,8 +75,10 @@ def settle(
         facts = _read_facts(referral, purchases, beforehand)
         decisions = evaluate(referral, terms, purchases, shop=get_shop(), now=moment)
         budget.lock(terms.program_key, set(budget.limits(terms)) | set(referral.claim.held))
-        advocate = Advocate.objects.select_for_update(no_key=True, of=("self",)).select_related("user").get(
-            pk=referral.advocate_id
+        advocate = (
+            Advocate.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("user")
+            .get(pk=referral.advocate_id)
         )
         referral.advocate = advocate
         rewards = {
@@ -105,7 +107,11 @@ def _read_facts(
     """Present facts by order number; those of an order that the shop no longer knows stay as last seen."""
     references = [purchase.reference for purchase in purchases]
     if beforehand is not None and beforehand.revision == referral.revision:
-        read = {reference: beforehand.facts[reference] for reference in references if reference in beforehand.facts}
+        read = {
+            reference: beforehand.facts[reference]
+            for reference in references
+            if reference in beforehand.facts
+        }
     else:
         read = dict(get_shop().facts(references)) if references else {}
     for purchase in purchases:
@@ -163,9 +169,9 @@ def _history(
         else ()
     )
     last = (
-        Referral.objects.filter(advocate=advocate, program_key=referral.program_key).aggregate(Max("ordinal"))[
-            "ordinal__max"
-        ]
+        Referral.objects.filter(advocate=advocate, program_key=referral.program_key).aggregate(
+            Max("ordinal")
+        )["ordinal__max"]
         if referral.ordinal is None
         else referral.ordinal
     )
@@ -193,7 +199,7 @@ def _history(
 def _apply_rewards(
     referral: Referral, verdict: Verdict, rewards: dict[RewardKey, Reward], now: datetime
 ) -> bool:
-    """Post the differences; whether one failed. In the order of the customers, so that accounts are locked in one order."""
+    """Post the differences; whether one failed. All accounts are locked first, in the ledger's order."""
     terms = parse(referral.terms)
     failed = False
     steps: list[tuple[Reward, Due | None]] = []
@@ -203,11 +209,19 @@ def _apply_rewards(
         steps.append((rewards[key], due))
     # What has no occasion any more: another order counts as the first now, or the rule's order never happened.
     steps += [(reward, None) for key, reward in rewards.items() if key not in dues]
-    for reward, due in sorted(steps, key=lambda step: (str(step[0].user_id or ""), step[0].pk)):
-        beneficiary = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
+    for reward, _owed in steps:
         if reward.posted == 0:
-            reward.user = beneficiary
-        failed |= not _post(reward, due, terms, now)
+            reward.user = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
+    credit.lock_accounts(
+        (reward.user, reward.currency)
+        for reward, owed in steps
+        if reward.user is not None
+        and _target(owed) != reward.posted
+        and reward.kind in reward_kinds
+        and isinstance(reward_kinds.get(reward.kind), LedgerKind)
+    )
+    for reward, owed in steps:
+        failed |= not _post(reward, owed, terms, now)
     return failed
 
 
@@ -231,7 +245,9 @@ def _new_reward(referral: Referral, due: Due, now: datetime) -> Reward:
 def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> bool:
     """Hand over the difference between what the reward should be and what was posted; ``False`` when that failed."""
     target = due.worth if due is not None and due.state == Reward.State.GIVEN else Decimal(0)
-    state = due.state if due is not None else Reward.State.TAKEN_BACK if reward.posted else Reward.State.REFUSED
+    state = (
+        due.state if due is not None else Reward.State.TAKEN_BACK if reward.posted else Reward.State.REFUSED
+    )
     reason = due.reason if due is not None else _reason_without_occasion(reward)
     before = (reward.state, reward.reason)
     delta = target - reward.posted
@@ -269,6 +285,11 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
     return True
 
 
+def _target(due: Due | None) -> Decimal:
+    """What should have been handed over by now."""
+    return due.worth if due is not None and due.state == Reward.State.GIVEN else Decimal(0)
+
+
 def _reason_without_occasion(reward: Reward) -> str:
     if reward.purchase is not None and reward.purchase.observed.get("cancelled"):
         return "cancelled"
@@ -299,7 +320,11 @@ def _hand_over(reward: Reward, rule: Any, delta: Decimal, reason: str, now: date
 
 def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime, key: str) -> None:
     data = {"side": reward.side, "reason": reward.reason, "reward": reward.pk}
-    if rule is not None and not reward_kinds.get(reward.kind).is_discount and reward_kinds.get(reward.kind).value_fields:
+    if (
+        rule is not None
+        and not reward_kinds.get(reward.kind).is_discount
+        and reward_kinds.get(reward.kind).value_fields
+    ):
         data |= {"amount": str(abs(delta)), "currency": reward.currency}
     elif rule is not None:
         data["gift"] = rule_gets(rule, reward.currency)
@@ -307,12 +332,16 @@ def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime,
 
 
 def _tell(reward: Reward, delta: Decimal, now: datetime) -> None:
-    """Readers write their rows within our transaction, so that none is lost. What they break does not undo the reward."""
+    """Readers write their rows within our transaction, so that none is lost. What they break does not undo the
+    reward.
+    """
     try:
         with transaction.atomic():
             signals.reward_changed.send_robust(sender=Reward, reward=reward, delta=delta, now=now)
     except DatabaseError:
-        logger.exception("A receiver of reward_changed left a broken transaction behind, for reward %s.", reward.pk)
+        logger.exception(
+            "A receiver of reward_changed left a broken transaction behind, for reward %s.", reward.pk
+        )
 
 
 def _apply_discounts(
@@ -401,7 +430,8 @@ def _apply_referral(
             now=now,
         )
     transaction.on_commit(
-        lambda: signals.referral_settled.send_robust(sender=Referral, referral=referral, verdict=verdict), robust=True
+        lambda: signals.referral_settled.send_robust(sender=Referral, referral=referral, verdict=verdict),
+        robust=True,
     )
 
 

@@ -34,7 +34,9 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     credit.expire(now=moment)
     lapse_claims(now=moment)
     for batch in _due(moment):
-        references = Purchase.objects.filter(referral__in=[pk for pk, _ in batch]).values_list("reference", flat=True)
+        references = Purchase.objects.filter(referral__in=[pk for pk, _ in batch]).values_list(
+            "reference", flat=True
+        )
         facts: dict[str, Facts] = dict(get_shop().facts(list(references))) if references else {}
         for referral_id, revision in batch:
             try:
@@ -66,7 +68,7 @@ def _due(moment: datetime) -> Iterator[list[tuple[int, int]]]:
         rows = list(due.values_list("next_check_at", "pk", "revision")[:BATCH])
         if not rows:
             return
-        last = (rows[-1][0], rows[-1][1])
+        last = (rows[-1][0] or moment, rows[-1][1])
         yield [(pk, revision) for _, pk, revision in rows]
 
 

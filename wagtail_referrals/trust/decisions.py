@@ -73,8 +73,8 @@ def review(
 ) -> Decision | None:
     """A reviewer's word: ``approve`` or ``refuse``. The latest counts.
 
-    ``None`` when the latest word says the same already (two editors at once). The caller settles. Raises ``ValueError`` for
-    another outcome, ``Referral.DoesNotExist`` for an unknown referral.
+    ``None`` when the latest word says the same already (two editors at once). The caller settles. Raises
+    ``ValueError`` for another outcome, ``Referral.DoesNotExist`` for an unknown referral.
     """
     if outcome not in (Decision.Outcome.APPROVE, Decision.Outcome.REFUSE):
         raise ValueError(f"a reviewer approves or refuses, not {outcome!r}")

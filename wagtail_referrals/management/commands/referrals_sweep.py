@@ -18,7 +18,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--every", type=int, metavar="SECONDS", help="Go on, with a pause of so many seconds, until interrupted."
+            "--every",
+            type=int,
+            metavar="SECONDS",
+            help="Go on, with a pause of so many seconds, until interrupted.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
