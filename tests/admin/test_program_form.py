@@ -210,7 +210,8 @@ def test_the_sentence_does_not_fall_over_what_is_sent(admin: Client) -> None:
     ):
         for path in (reverse(SENTENCE), reverse(SENTENCE, args=[program.pk])):
             assert admin.post(path, data).status_code in (200, 400), data
-    assert admin.post(reverse(SENTENCE, args=[999]), {}).status_code == 404
+    # The example site's language middleware tries its luck with /en/ before it says 404.
+    assert admin.post(reverse(SENTENCE, args=[999]), {}, follow=True).status_code == 404
 
 
 def edit(client: Client, program: Program, **changes: Any) -> Any:
@@ -238,21 +239,23 @@ def test_a_new_version_keeps_the_keys_of_its_rules(admin: Client) -> None:
     assert program.terms.count() == 4
 
 
-def test_a_rule_added_to_a_live_program_keeps_its_key_from_the_first_publication_on(admin: Client) -> None:
+def test_a_rule_keeps_its_key_when_a_draft_is_published_that_is_not_the_newest(admin: Client) -> None:
     publish(admin, start(admin))
     program = Program.objects.get()
     path = reverse(EDIT, args=[program.pk])
     values = values_of(admin.get(path).content.decode())
-    added = {
-        name.replace("rules-1-", "rules-2-"): value for name, value in values.items() if "rules-1-" in name
-    }
+    added = {name.replace("rules-1-", "rules-2-"): value for name, value in values.items() if "rules-1-" in name}
     added |= {"rules-2-id": "", "rules-2-rule_key": "", "rules-2-ORDER": "3", "rules-2-side": "friend"}
     admin.post(path, {**values, **added, "rules-TOTAL_FORMS": "3"})
-    edit(admin, program, **{"action-publish": "1"})
+    # As a schedule does: an earlier draft goes live while an editor is at work on the next one.
+    program.refresh_from_db()
+    scheduled = program.get_latest_revision()
+    edit(admin, program, **{"rules-2-amounts_EUR": "7"})
+    scheduled.publish()
     keys = rule_keys(program)
     assert len(keys) == 3
-    edit(admin, program, **{"rules-2-amounts_EUR": "7"})
     edit(admin, program, **{"rules-2-amounts_EUR": "8", "action-publish": "1"})
+    assert str(parse(program.terms.latest("number")).rules[2].amounts["EUR"]) == "8.00"
     assert rule_keys(program) == keys
 
 
