@@ -344,8 +344,12 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             )
 
     def check_payment_data_is_captured(self, request: HttpRequest) -> None:
-        if not self.credit_pays_all():
+        try:
             super().check_payment_data_is_captured(request)
+        except FailedPreCondition:
+            # The shop misses its card, which is not needed.
+            if not self.credit_pays_all():
+                raise
 
     def handle_payment_details_submission(self, request: HttpRequest) -> HttpResponse:
         response: HttpResponse = (

@@ -11,11 +11,14 @@ import pytest
 from django.core import mail
 from django.test import Client
 from django.utils import timezone
+from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.order.signals import order_placed
 from oscar.core.loading import get_model
 
 from example_site.card.gateway import ACCEPTED, ASKS_THE_BANK, DECLINED
 from example_site.card.models import DemoCharge
+from example_site.checkout.views import PaymentDetailsView
+from oscar_integration.capture import capture_for_order
 from tests.credit.audit import assert_books_agree
 from tests.oscar_integration.paying import (
     Customer,
@@ -167,7 +170,11 @@ def test_in_french_amounts_have_a_comma(lea: Any, france: Any, mat: Any) -> None
 # Entirely
 
 
-def test_credit_that_pays_all_skips_the_card(customer: Customer, lea: Any) -> None:
+def test_credit_that_pays_all_skips_the_card(
+    customer: Customer, lea: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not even to be asked for zero.
+    monkeypatch.setattr(PaymentDetailsView, "handle_payment", lambda *args, **kwargs: 1 / 0)
     give(lea, "85")
     customer.go_to_payment()
     assert customer.use("100").url == "/en/checkout/preview/"
@@ -187,6 +194,23 @@ def test_credit_that_pays_all_skips_the_card(customer: Customer, lea: Any) -> No
     assert charges() == []
     assert sources(order) == {"referral-credit": "100.00"}
     assert (order.total_incl_tax, balance(lea)) == (D("100.00"), "0.00")
+
+
+def test_a_shop_that_wants_a_card_before_the_preview_gets_none(
+    customer: Customer, lea: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wants_card(view: Any, request: Any) -> None:
+        if "card-number" not in request.POST:
+            raise FailedPreCondition(url="/en/card-please/")
+
+    monkeypatch.setattr(PaymentDetailsView, "check_payment_data_is_captured", wants_card)
+    give(lea, "85")
+    customer.go_to_payment()
+    customer.use("15")
+    assert customer.client.get(customer.url("checkout/preview/")).url == "/en/card-please/"
+    customer.use("100")
+    assert customer.client.get(customer.url("checkout/preview/")).status_code == 200
+    assert_thanked(customer.place_order())
 
 
 def test_credit_that_pays_all_can_be_taken_out_at_the_preview(customer: Customer, lea: Any) -> None:
@@ -426,6 +450,8 @@ def test_left_at_the_bank_and_paid_without_credit(customer: Customer, lea: Any, 
     customer.panel()
     customer.remove()
     order = assert_thanked(customer.place(ACCEPTED))
+    # Nor does a repair that knows nothing of the checkout.
+    capture_for_order(order)
     assert sources(order) == {"card": "100.00"}
     assert (balance(lea), available(lea)) == ("15.00", "15.00")
 
