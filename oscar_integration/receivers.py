@@ -173,14 +173,20 @@ def attribute(order: Any) -> Purchase | None:
     return purchase
 
 
+def live_basket(order: Any) -> Any | None:
+    """The very basket that the order was made of, with its discounts worked out, if it is at hand. No query."""
+    basket = order._state.fields_cache.get("basket")
+    return basket if basket is not None and basket.has_strategy else None
+
+
 def discounts_of(order: Any) -> dict[str, Decimal]:
     """What our vouchers took off this order, by code; tax included.
 
     From the basket that it was made of, while that is at hand; else from the order's discounts, with a query.
     """
-    basket = order._state.fields_cache.get("basket")
+    basket = live_basket(order)
     found: dict[str, Decimal] = {}
-    if basket is None or not basket.has_strategy:
+    if basket is None:
         rows = order.discounts.filter(voucher_code__startswith=vouchers.PREFIX)
         for code, amount in rows.values_list("voucher_code", "amount"):
             found[code] = found.get(code, Decimal("0.00")) + amount
@@ -212,6 +218,9 @@ def _gross(line: Any, offer: Any) -> Decimal:
 
 def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
     """Oscar counts every voucher in the basket as used, also one of ours that took nothing off. That one stays good."""
+    basket = live_basket(order)
+    if basket is not None and vouchers.considered(basket) <= set(used):
+        return
     Application = get_model("voucher", "VoucherApplication")
     idle = Application.objects.filter(order=order, voucher__code__startswith=vouchers.PREFIX).exclude(
         voucher__code__in=list(used)

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
@@ -232,10 +233,15 @@ class PersonalCondition(_FromRow):
 
     def is_satisfied(self, offer: Any, basket: Any) -> bool:
         try:
+            voucher = offer.get_voucher()
+            if voucher is not None:
+                considered(basket).add(voucher.code)
             if not self.is_met(basket):
                 return False
-            voucher = offer.get_voucher()
-            return voucher is None or refusal_of(voucher.code, basket) is None
+            if voucher is None:
+                return True
+            with own_savepoint():
+                return refusal_of(voucher.code, basket) is None
         except Exception:
             # The shopper goes on without the discount, rather than without the page.
             logger.exception("Basket %s: the condition of a referral discount failed", basket.pk)
@@ -255,6 +261,29 @@ class PersonalCondition(_FromRow):
 
     def consume_items(self, offer: Any, basket: Any, affected_lines: Iterable[Any]) -> None:
         """The benefit marks what it discounts; nothing else is used up."""
+
+
+@contextmanager
+def own_savepoint() -> Iterator[None]:
+    """Around reads in the middle of a page: PostgreSQL gives up the whole transaction after an error in one.
+
+    No query where there is no transaction, and on SQLite, which does not mind.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.in_atomic_block and connection.vendor != "sqlite":
+        with transaction.atomic():
+            yield
+    else:
+        yield
+
+
+def considered(basket: Any) -> set[str]:
+    """Codes of our vouchers that were in the basket when its discounts were worked out, kept on this object."""
+    found: set[str] | None = getattr(basket, "_referral_codes", None)
+    if found is None:
+        # Through Oscar's lazy wrapper, which has a dictionary of its own.
+        basket._referral_codes = found = set()
+    return found
 
 
 def refusal_of(code: str, basket: Any) -> str | None:
