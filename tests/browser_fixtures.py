@@ -39,6 +39,9 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PERSON = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version} Safari/537.36"
+)
 STEP_TIMEOUT = (
     15_000  # milliseconds for one click or wait: a busy two-core machine is slow, a broken page is for ever
 )
@@ -144,6 +147,8 @@ def new_page(
     def open_page(**options: Any) -> Page:
         options.setdefault("base_url", live_server.url)
         options.setdefault("locale", "en-GB")
+        # Headless Chromium calls itself a robot, and robots follow no share link.
+        options.setdefault("user_agent", PERSON.format(version=browser.version))
         context = browser.new_context(**options)
         context.set_default_timeout(STEP_TIMEOUT)
         contexts.append(context)

@@ -26,7 +26,8 @@ BAD = [
     "https://evil.example.com/",
     "http://testserver/", "javascript:alert(1)", "/\t/evil", "/\n/evil.example.com", "/a\r\nSet-Cookie: x=1",
     " //evil", "/./\\evil", "/.//evil.example.com", "/..//evil.example.com", "/a/../b/", "/a//b",
-    "/r/ABCDEFGH/", "/r/ABCDEFGH/?to=/", "/" + "a" * 3000, "/" + "é" * 700, "/\x00", "//[", "/\u2028x", "data:text/html,x",
+    "/r/ABCDEFGH/", "/r/ABCDEFGH/?to=/", "/" + "a" * 3000, "/" + "é" * 700, "/\x00", "//[", "/\u2028x",
+    "data:text/html,x",
 ]  # fmt: skip
 
 

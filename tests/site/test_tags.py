@@ -64,6 +64,11 @@ def test_no_banner_for_ones_own_link(visit, camille):
     assert render("{% referral_banner %}", visit=visit, user=camille) == ""
 
 
+def test_no_banner_on_the_landing_page_which_says_it_itself(link, terms, browser_client):
+    assert "referrals-banner" not in browser_client.get(link).content.decode()
+    assert "referrals-banner" in browser_client.get("/en/catalogue/").content.decode()
+
+
 def test_no_banner_of_a_blocked_referrer(visit):
     Advocate.objects.update(state=Advocate.State.BLOCKED)
     assert render("{% referral_banner %}", visit=visit) == ""

@@ -44,7 +44,9 @@ def test_a_token_ends_with_the_days_to_order(visit):
         assert tracking.visit_from_token(token) is None
 
 
-@pytest.mark.parametrize("forged", ["", "1", "1-1-1-1-1-1:x", "é" * 50, "a" * 100_000, "0-0-0-0-0-0", ":", "1:1"])
+@pytest.mark.parametrize(
+    "forged", ["", "1", "1-1-1-1-1-1:x", "é" * 50, "a" * 100_000, "0-0-0-0-0-0", ":", "1:1"]
+)
 def test_what_was_not_signed_here_is_nobodys(forged, django_assert_num_queries, db):
     with django_assert_num_queries(0):
         assert tracking.visit_from_token(forged) is None
@@ -94,7 +96,11 @@ def test_the_cookie_is_not_secure_where_the_request_is_not(visit):
 
 
 def test_name_and_domain_of_the_cookie_are_settings(visit, settings):
-    settings.WAGTAIL_REFERRALS = {**settings.WAGTAIL_REFERRALS, "COOKIE_NAME": "ref", "COOKIE_DOMAIN": ".example.com"}
+    settings.WAGTAIL_REFERRALS = {
+        **settings.WAGTAIL_REFERRALS,
+        "COOKIE_NAME": "ref",
+        "COOKIE_DOMAIN": ".example.com",
+    }
     response = HttpResponse()
     tracking.remember(request_with(), response, visit)
     assert response.cookies["ref"]["domain"] == ".example.com"

@@ -88,7 +88,9 @@ def test_where_the_middleware_is_missing_the_arrival_is_made_when_asked_for(visi
     assert tracking.arrival_of(request) is request.referral
 
 
-def test_a_page_of_the_shop_costs_the_same_with_and_without_the_middleware(db, settings, django_assert_num_queries):
+def test_a_page_of_the_shop_costs_the_same_with_and_without_the_middleware(
+    db, settings, django_assert_num_queries
+):
     """No share link and no claim: not one query more on a real page of the example shop."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
@@ -96,7 +98,9 @@ def test_a_page_of_the_shop_costs_the_same_with_and_without_the_middleware(db, s
     def count() -> int:
         client = Client()
         client.get("/en/catalogue/")
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             response = client.get("/en/catalogue/")
         assert response.status_code == 200 and "referral" not in response.cookies
         return len(queries)

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.db.models import Prefetch, Q
+from django.db.models import F, Max, Prefetch, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -90,6 +91,9 @@ def why_words(referral: Referral) -> str:
     if referral.state == Referral.State.WAITING_PERIOD and referral.hold_until:
         day = date_format(timezone.localtime(referral.hold_until), "DATE_FORMAT")
         return gettext("until %(day)s") % {"day": day}
+    if referral.state == Referral.State.TO_CHECK:
+        # What the check saw is for staff: it may concern the friend.
+        return reason_words("review")
     if referral.state == Referral.State.REWARDED or not referral.reason:
         return ""
     return reason_words(referral.reason)
@@ -150,17 +154,25 @@ class Balance:
     parameter: str
 
 
-def _movement(entry: Entry, currency: str) -> Movement:
-    what = str(entry.get_kind_display())
-    if entry.reservation is not None:
-        what = gettext("%(movement)s, order %(number)s") % {
-            "movement": what,
-            "number": entry.reservation.order_number,
-        }
+def _movement(row: dict[str, Any], currency: str) -> Movement:
+    what = capfirst(str(Entry.Kind(row["kind"]).label))
+    if row["order"]:
+        what = gettext("%(movement)s, order %(number)s") % {"movement": what, "number": row["order"]}
     # What could not be taken back at once shows as the debt that it became.
-    amount = entry.amount if entry.amount else -entry.shortfall_delta
+    amount = row["total"] or -row["owed"]
     text = credit.format_money(abs(amount), currency)
-    return Movement(entry.created_at, what, f"+{text}" if amount > 0 else f"−{text}", amount > 0)
+    return Movement(row["when"], what, f"+{text}" if amount > 0 else f"−{text}", amount > 0)
+
+
+def _movements(account: Account) -> Any:
+    """One row for each operation on the account that changed what the customer has, the newest first."""
+    return (
+        Entry.objects.filter(account=account)
+        .values("key", "kind", order=F("reservation__order_number"))
+        .annotate(total=Sum("amount"), owed=Sum("shortfall_delta"), when=Max("created_at"), newest=Max("pk"))
+        .exclude(total=0, owed=0)
+        .order_by("-when", "-newest")
+    )
 
 
 def _money(amount: Decimal, currency: str) -> str:
@@ -168,15 +180,9 @@ def _money(amount: Decimal, currency: str) -> str:
 
 
 def balance_of(account: Account, number: Any) -> Balance:
-    entries = (
-        Entry.objects.filter(account=account)
-        .exclude(Q(amount=0) & Q(shortfall_delta=0))
-        .select_related("reservation")
-        .order_by("-created_at", "-pk")
-    )
-    movements = Paginator(entries, PAGE_SIZE).get_page(number)
-    lines = [_movement(entry, account.currency) for entry in movements.object_list]
-    movements.object_list = lines  # type: ignore[assignment]
+    movements = Paginator(_movements(account), PAGE_SIZE).get_page(number)
+    lines = [_movement(row, account.currency) for row in movements.object_list]
+    movements.object_list = lines
     lots = credit.expiring_lots(until=timezone.now() + EXPIRES_SOON, account=account)
     expiring = [
         gettext("%(amount)s can be used until %(day)s.")

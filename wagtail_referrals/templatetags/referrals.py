@@ -31,7 +31,9 @@ def referral_banner(context: template.Context) -> dict[str, Any]:
     """ "Camille invites you: 10% off one order", on any page, for who followed a link. One query, for those only."""
     request = context.get("request")
     invitation: Invitation | None = None
-    if request is not None and not getattr(request, "is_preview", False):
+    # A landing page says it itself.
+    says_so = hasattr(request, "referral_invitation")
+    if request is not None and not says_so and not getattr(request, "is_preview", False):
         try:
             if tracking.arrival_of(request).visit_id is not None:
                 with transaction.atomic():
