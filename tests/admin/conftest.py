@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
-from tests.admin.rows import make_advocate, make_program, make_referral, make_user
+from tests.admin.rows import NOW, make_advocate, make_program, make_referral, make_user
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals.models import Referral
 
@@ -31,6 +34,13 @@ def staff(email: str, *codenames: str) -> Any:
     group.permissions.add(*granted)
     user.groups.add(group)
     return user
+
+
+@pytest.fixture(autouse=True)
+def _the_day_after() -> Iterator[None]:
+    """The rows are of the day before, whenever the tests run."""
+    with time_machine.travel(NOW + timedelta(days=1), tick=False):
+        yield
 
 
 @pytest.fixture

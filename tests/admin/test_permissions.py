@@ -9,12 +9,13 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 
 from tests.admin.conftest import signed_in, staff
 from tests.admin.rows import make_reward, make_user
 from wagtail_referrals import credit
 from wagtail_referrals.admin.groups import MODERATORS, grant_to_stock_groups
-from wagtail_referrals.admin.menu import ReferralsGroup
+from wagtail_referrals.admin.menu import MARKETING_HOOK, ReferralsGroup, join_marketing_menu, marketing_item
 from wagtail_referrals.credit.models import Account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Program
@@ -205,3 +206,17 @@ def test_what_was_taken_from_the_groups_is_not_given_again() -> None:
     editors.permissions.set([])
     grant_to_stock_groups(using="default")
     assert not editors.permissions.exists()
+
+
+def test_a_marketing_menu_that_exists_is_joined() -> None:
+    for hook in (MARKETING_HOOK, "register_other_marketing_item"):
+        menu = Menu(register_hook_name=hook, items=[MenuItem("Mails", "/m/")])
+        theirs = SubmenuMenuItem("Marketing", menu, name="marketing")
+        ours = marketing_item()
+        for _request in range(2):
+            items = [ours, theirs]
+            join_marketing_menu(None, items)
+            assert items == [theirs]
+            names = [item.name for item in theirs.menu.registered_menu_items]
+            assert names.count("referrals") == 1
+            assert "mails" in names

@@ -244,7 +244,9 @@ def test_a_rule_keeps_its_key_when_a_draft_is_published_that_is_not_the_newest(a
     program = Program.objects.get()
     path = reverse(EDIT, args=[program.pk])
     values = values_of(admin.get(path).content.decode())
-    added = {name.replace("rules-1-", "rules-2-"): value for name, value in values.items() if "rules-1-" in name}
+    added = {
+        name.replace("rules-1-", "rules-2-"): value for name, value in values.items() if "rules-1-" in name
+    }
     added |= {"rules-2-id": "", "rules-2-rule_key": "", "rules-2-ORDER": "3", "rules-2-side": "friend"}
     admin.post(path, {**values, **added, "rules-TOTAL_FORMS": "3"})
     # As a schedule does: an earlier draft goes live while an editor is at work on the next one.
@@ -316,3 +318,10 @@ def test_autosave_does_not_touch_what_is_live(admin: Client) -> None:
     assert response.json()["success"] is True
     assert str(program.rules.get(kind="credit").amounts["EUR"]) == "15.00"
     assert program.terms.count() == 1
+
+
+def test_programs_of_several_currencies(admin: Client, settings: Any) -> None:
+    settings.WAGTAIL_REFERRALS = {**settings.WAGTAIL_REFERRALS, "CURRENCIES": ["EUR", "JPY"]}
+    program = make_program()
+    amounts = program.rules.get(side="advocate").amounts
+    assert amounts == {"EUR": "15.00", "JPY": "1500"}
