@@ -440,7 +440,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         Oscar froze its basket again a moment ago. Raises ``RedirectRequired``, the one way out that restores no basket.
         """
         order = get_model("order", "Order").objects.get(number=number, user_id=self.request.user.pk)
-        get_model("basket", "Basket").objects.filter(pk=order.basket_id).update(status="Submitted")
+        get_model("basket", "Basket").objects.filter(pk=order.basket_id).update(
+            status="Submitted", date_submitted=order.date_placed
+        )
         self.request.session["checkout_order_id"] = order.pk
         raise RedirectRequired(self.get_success_url())
 
