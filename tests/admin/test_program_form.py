@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from tests.admin.conftest import signed_in, staff
+from tests.admin.forms import values_of
 from tests.admin.rows import make_program
 from wagtail_referrals.programs import parse, presets, sentence
 from wagtail_referrals.programs.models import Program, Terms
@@ -20,27 +21,6 @@ pytestmark = pytest.mark.django_db
 ADD = "wagtail_referrals_programs:add"
 EDIT = "wagtail_referrals_programs:edit"
 SENTENCE = "wagtail_referrals_programs:sentence"
-
-
-def values_of(html: str) -> dict[str, Any]:
-    """What the browser would send of the program's form, as it was answered."""
-    form = BeautifulSoup(html, "html.parser").find("form", id="w-editor-form")
-    assert form is not None
-    for template in form.find_all("template"):
-        template.decompose()
-    values: dict[str, Any] = {}
-    for field in form.find_all(["input", "textarea", "select"]):
-        name = field.get("name")
-        if not name or (field.get("type") in ("checkbox", "radio") and not field.has_attr("checked")):
-            continue
-        if field.name == "select":
-            chosen = field.find("option", selected=True) or field.find("option")
-            values[name] = chosen["value"] if chosen else ""
-        elif field.name == "textarea":
-            values[name] = field.text.removeprefix("\n")
-        else:
-            values[name] = field.get("value", "on" if field.get("type") == "checkbox" else "")
-    return values
 
 
 def start(client: Client, preset: str = "give_percent_get_credit", **changes: Any) -> dict[str, Any]:

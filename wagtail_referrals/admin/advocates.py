@@ -94,7 +94,7 @@ def balances_of(user_ids: list[Any]) -> dict[Any, str]:
     return {user_id: " · ".join(words) for user_id, words in found.items()}
 
 
-class AdvocateInspectView(generic.InspectView):  # type: ignore[misc]
+class AdvocateInspectView(generic.InspectView):
     template_name = "wagtail_referrals/admin/advocate.html"
     page_title = _("Referrer")
 
@@ -114,7 +114,7 @@ class AdvocateInspectView(generic.InspectView):  # type: ignore[misc]
         advocate = self.object
         recent = advocate.referrals.select_related("friend", "terms").order_by("-created_at", "-pk")[:50]
         user = self.request.user
-        return super().get_context_data(  # type: ignore[no-any-return]
+        return super().get_context_data(
             advocate=advocate,
             name=advocate_name(advocate),
             shown_as=invitation_name(advocate.public_name),
@@ -161,7 +161,7 @@ STATE_BUTTONS = [
 ]
 
 
-class AdvocateStateView(PermissionCheckedMixin, View):  # type: ignore[misc]
+class AdvocateStateView(PermissionCheckedMixin, View):
     """Pause, block, or let somebody refer again."""
 
     model = Advocate

@@ -37,7 +37,7 @@ def currency_choices() -> list[tuple[str, str]]:
     return [(code, code) for code in conf.currencies()]
 
 
-class AccountFilterSet(WagtailFilterSet):  # type: ignore[misc]
+class AccountFilterSet(WagtailFilterSet):
     currency = django_filters.ChoiceFilter(label=_("Currency"), choices=currency_choices)
     shortfall = django_filters.BooleanFilter(
         label=_("Still to recover"),
@@ -87,7 +87,7 @@ class AccountIndexView(RecordIndexView):
         return Q(user__in=users_like(text).values("pk"))
 
 
-class AccountInspectView(generic.InspectView):  # type: ignore[misc]
+class AccountInspectView(generic.InspectView):
     template_name = "wagtail_referrals/admin/account.html"
     page_title = _("Credit account")
 
@@ -105,7 +105,7 @@ class AccountInspectView(generic.InspectView):  # type: ignore[misc]
         code = account.currency
         entries = account.entries.select_related("reservation").order_by("-created_at", "-pk")[:100]
         lots = account.lots.filter(remaining__gt=0).order_by("expires_at", "pk")
-        return super().get_context_data(  # type: ignore[no-any-return]
+        return super().get_context_data(
             account=account,
             figures=[
                 (_("Balance"), credit.format_money(account.balance, code)),
@@ -134,7 +134,7 @@ def signed(amount: Any, currency: str) -> str:
     return ("+" if amount > 0 else "") + credit.format_money(amount, currency)
 
 
-class EntryFilterSet(WagtailFilterSet):  # type: ignore[misc]
+class EntryFilterSet(WagtailFilterSet):
     kind = django_filters.MultipleChoiceFilter(
         label=_("Movement"), choices=Entry.Kind.choices, widget=forms.CheckboxSelectMultiple
     )

@@ -28,10 +28,10 @@ class SafeFilters:
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.filters and not self.filters.is_valid():
             return queryset.none()
-        return super().filter_queryset(queryset)  # type: ignore[misc,no-any-return]
+        return super().filter_queryset(queryset)  # type: ignore[misc]
 
 
-class RecordIndexView(SafeFilters, generic.IndexView):  # type: ignore[misc]
+class RecordIndexView(SafeFilters, generic.IndexView):
     """A listing with explicit columns, a page of rows at a time."""
 
     # Exports of whole tables are not offered: see SpreadsheetExportMixin.setup.
@@ -41,7 +41,7 @@ class RecordIndexView(SafeFilters, generic.IndexView):  # type: ignore[misc]
     search_fields: Sequence[str] = ()
 
     def get_base_queryset(self) -> QuerySet[Any]:
-        return super().get_base_queryset().select_related(*self.related)  # type: ignore[no-any-return]
+        return super().get_base_queryset().select_related(*self.related)
 
     def search_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.is_searching:
@@ -62,7 +62,7 @@ class RecordIndexView(SafeFilters, generic.IndexView):  # type: ignore[misc]
         """Add to the rows of one page what would otherwise cost queries for each."""
 
 
-class RecordViewSet(ModelViewSet):  # type: ignore[misc]
+class RecordViewSet(ModelViewSet):
     """A listing and a page for each record. Nothing to add, edit, copy, delete or choose."""
 
     index_view_class = RecordIndexView
@@ -83,7 +83,7 @@ class RecordViewSet(ModelViewSet):  # type: ignore[misc]
 MINOR = "referral-minor"
 
 
-class RecordColumn(TitleColumn):  # type: ignore[misc]
+class RecordColumn(TitleColumn):
     """What the record is called, leading to its page; brings the style of our listings."""
 
     class Media:
@@ -93,7 +93,7 @@ class RecordColumn(TitleColumn):  # type: ignore[misc]
         super().__init__(name, classname="referral-title", **kwargs)
 
 
-class MomentColumn(Column):  # type: ignore[misc]
+class MomentColumn(Column):
     """A date; the hour is for the page of the record."""
 
     def __init__(self, name: str, **kwargs: Any) -> None:

@@ -23,7 +23,7 @@ MARKETING_HOOK: Final = "register_marketing_menu_item"
 MARKETING: Final = "marketing"
 
 
-class ReferralsGroup(SnippetViewSetGroup):  # type: ignore[misc]
+class ReferralsGroup(SnippetViewSetGroup):
     """All our listings; a menu item each, for those who may see it."""
 
     items = (
@@ -43,7 +43,7 @@ class ReferralsGroup(SnippetViewSetGroup):  # type: ignore[misc]
     submenu_hook = "register_referrals_menu_item"
 
 
-class SummaryMenuItem(MenuItem):  # type: ignore[misc]
+class SummaryMenuItem(MenuItem):
     def is_shown(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(SUMMARY))
 
@@ -54,7 +54,7 @@ def summary_item() -> MenuItem:
     )
 
 
-class MarketingMenuItem(SubmenuMenuItem):  # type: ignore[misc]
+class MarketingMenuItem(SubmenuMenuItem):
     """Our own Marketing menu, for sites that have none yet."""
 
 

@@ -25,7 +25,7 @@ from wagtail_referrals.programs import program_problems, rule_problems
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
 
 
-class ProgramRuleForm(WagtailAdminModelForm):  # type: ignore[misc]
+class ProgramRuleForm(WagtailAdminModelForm):
     """One rule. A draft may be incomplete; what is published may not.
 
     ``rule_key`` carries the rule's key through drafts: a rule that exists only in a draft has no primary key by
@@ -51,7 +51,7 @@ class ProgramRuleForm(WagtailAdminModelForm):  # type: ignore[misc]
 
     def _forget_unused(self, cleaned: dict[str, Any]) -> None:
         """What was typed before another kind was chosen is hidden, and must not become part of the terms."""
-        kind, trigger = cleaned.get("kind"), cleaned.get("trigger")
+        kind, trigger = str(cleaned.get("kind")), str(cleaned.get("trigger"))
         if kind in reward_kinds:
             used = reward_kinds.get(kind).value_fields
             if "amounts" not in used:
@@ -62,11 +62,11 @@ class ProgramRuleForm(WagtailAdminModelForm):  # type: ignore[misc]
             cleaned["occurrence"] = None
 
 
-class ProgramTextForm(WagtailAdminModelForm):  # type: ignore[misc]
+class ProgramTextForm(WagtailAdminModelForm):
     language = forms.ChoiceField(label=_("Language"), choices=language_choices)
 
 
-class ProgramForm(WagtailAdminModelForm):  # type: ignore[misc]
+class ProgramForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._known_keys: set[uuid.UUID] = (
@@ -99,7 +99,7 @@ class ProgramForm(WagtailAdminModelForm):  # type: ignore[misc]
                 known.discard(key)
 
 
-class RowsPanel(InlinePanel):  # type: ignore[misc]
+class RowsPanel(InlinePanel):
     """An inline panel whose rows have a form class of their own."""
 
     def __init__(self, *args: Any, row_form_class: type[WagtailAdminModelForm], **kwargs: Any) -> None:

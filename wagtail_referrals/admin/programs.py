@@ -61,7 +61,7 @@ def latest_name(program: Program) -> str:
     )
 
 
-class ProgramIndexView(IndexView):  # type: ignore[misc]
+class ProgramIndexView(IndexView):
     # Exports of whole tables are not offered.
     FORMATS = ()
 
@@ -133,7 +133,7 @@ class ProgramFormMixin:
         return response
 
 
-class ProgramCreateView(ProgramFormMixin, CreateView):  # type: ignore[misc]
+class ProgramCreateView(ProgramFormMixin, CreateView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.preset is None:
             return self.choose(request)
@@ -180,7 +180,7 @@ class ProgramCreateView(ProgramFormMixin, CreateView):  # type: ignore[misc]
         return None
 
 
-class ProgramEditView(ProgramFormMixin, EditView):  # type: ignore[misc]
+class ProgramEditView(ProgramFormMixin, EditView):
     @cached_property
     def header_more_buttons(self) -> list[Any]:
         buttons: list[Any] = list(super().header_more_buttons)
@@ -249,19 +249,19 @@ def _row_copy(row: ProgramRule | ProgramText, leave: set[str]) -> Any:
     )
 
 
-class ProgramCopyView(ProgramFormMixin, CopyView):  # type: ignore[misc]
+class ProgramCopyView(ProgramFormMixin, CopyView):
     def get_initial_form_instance(self) -> Program:
         return unsaved_copy(self.get_object().get_latest_revision_as_object())
 
 
-class ProgramConfirmCancellationView(PermissionCheckedMixin, ConfirmWorkflowCancellationView):  # type: ignore[misc]
+class ProgramConfirmCancellationView(PermissionCheckedMixin, ConfirmWorkflowCancellationView):
     """Wagtail's own asks nobody who they are."""
 
     permission_required = "change"
 
 
 @method_decorator(never_cache, name="dispatch")
-class SentenceView(PermissionCheckedMixin, View):  # type: ignore[misc]
+class SentenceView(PermissionCheckedMixin, View):
     """The sentence and the hints of a form that is being typed, as JSON."""
 
     model = Program
@@ -289,7 +289,7 @@ class SentenceView(PermissionCheckedMixin, View):  # type: ignore[misc]
         )
 
 
-class ProgramViewSet(SnippetViewSet):  # type: ignore[misc]
+class ProgramViewSet(SnippetViewSet):
     model = Program
     icon = "referral"
     menu_label = _("Programs")

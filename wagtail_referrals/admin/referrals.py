@@ -61,7 +61,7 @@ from wagtail_referrals.trust.models import Decision
 NAMESPACE = "wagtail_referrals_referrals"
 
 
-class ReferralFilterSet(WagtailFilterSet):  # type: ignore[misc]
+class ReferralFilterSet(WagtailFilterSet):
     state = django_filters.MultipleChoiceFilter(
         label=_("State"), choices=Referral.State.choices, widget=forms.CheckboxSelectMultiple
     )
@@ -151,7 +151,7 @@ def purchase_facts(purchase: Purchase) -> list[str]:
     return facts
 
 
-class ReferralInspectView(generic.InspectView):  # type: ignore[misc]
+class ReferralInspectView(generic.InspectView):
     template_name = "wagtail_referrals/admin/referral.html"
     page_title = _("Referral")
 
@@ -173,7 +173,7 @@ class ReferralInspectView(generic.InspectView):  # type: ignore[misc]
         user = self.request.user
         terms = parse(referral.terms)
         latest = latest_review(referral)
-        return super().get_context_data(  # type: ignore[no-any-return]
+        return super().get_context_data(
             referral=referral,
             waits_for=waits_for(referral),
             friend=friend_name(referral),
@@ -249,7 +249,7 @@ class ReviewForm(forms.Form):
         return cleaned
 
 
-class ReviewView(PermissionCheckedMixin, View):  # type: ignore[misc]
+class ReviewView(PermissionCheckedMixin, View):
     """Approve or refuse what a check held. Two editors at once: the second one is told, and nothing is paid twice."""
 
     model = Referral

@@ -33,7 +33,7 @@ from wagtail_referrals.referrals import reason_words
 from wagtail_referrals.rewards.models import Reward
 
 
-class RewardFilterSet(WagtailFilterSet):  # type: ignore[misc]
+class RewardFilterSet(WagtailFilterSet):
     state = django_filters.MultipleChoiceFilter(
         label=_("State"), choices=Reward.State.choices, widget=forms.CheckboxSelectMultiple
     )
@@ -86,7 +86,7 @@ class RewardIndexView(RecordIndexView):
         return Q(user__in=users_like(text).values("pk")) | Q(advocate__in=advocates_like(text).values("pk"))
 
 
-class RewardInspectView(generic.InspectView):  # type: ignore[misc]
+class RewardInspectView(generic.InspectView):
     """A reward is explained by its referral's timeline: one page for both."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -9,7 +9,8 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
@@ -123,17 +124,16 @@ def shown(value: Any) -> list[str]:
     return [str(value)]
 
 
-class SummaryView(WagtailAdminTemplateMixin, TemplateView):  # type: ignore[misc]
+class SummaryView(WagtailAdminTemplateMixin, TemplateView):
     template_name = "wagtail_referrals/admin/summary.html"
     page_title = _("Referral summary")
     header_icon = "table"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # A view without a model is open to every editor unless it asks.
         if not request.user.has_perm(SUMMARY):
             raise PermissionDenied
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response
+        return super().dispatch(request, *args, **kwargs)
 
     @cached_property
     def form(self) -> SummaryForm:

@@ -35,7 +35,7 @@ class ProgramFilter(django_filters.ChoiceFilter):
         return qs.filter(**{self.field_name: UUID(value)})
 
 
-class TermsFilterSet(WagtailFilterSet):  # type: ignore[misc]
+class TermsFilterSet(WagtailFilterSet):
     program = ProgramFilter("program_key")
 
     class Meta:
@@ -64,7 +64,7 @@ class TermsIndexView(RecordIndexView):
         return Q(data__name__icontains=text)
 
 
-class TermsInspectView(generic.InspectView):  # type: ignore[misc]
+class TermsInspectView(generic.InspectView):
     template_name = "wagtail_referrals/admin/terms.html"
     page_title = _("Published terms")
 
@@ -77,7 +77,7 @@ class TermsInspectView(generic.InspectView):  # type: ignore[misc]
             except KeyError:
                 name = code
             texts.append((name, text))
-        return super().get_context_data(  # type: ignore[no-any-return]
+        return super().get_context_data(
             terms=self.object, data=data, sentence=sentence(data), texts=texts, **kwargs
         )
 

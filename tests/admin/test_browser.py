@@ -1,0 +1,136 @@
+"""The form of a program in a real browser: the sentence lives, fields come and go, publishing writes the terms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.admin.rows import make_advocate, make_program, make_purchase, make_referral, make_reward, make_user
+from wagtail_referrals import credit
+from wagtail_referrals.credit.models import Account
+from wagtail_referrals.programs import parse
+from wagtail_referrals.programs.models import Program, Terms
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin_page(page: Page, live_server: Any, browser_problems: Any) -> Page:
+    """Signed in, as the administrator."""
+    # Wagtail asks its maker for the newest version; there is no network here.
+    browser_problems.allow("releases.wagtail.org|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED|gravatar")
+    user = make_user("admin@example.com", "Alix", is_superuser=True, is_staff=True)
+    client = Client()
+    client.force_login(user)
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    return page
+
+
+def test_a_program_is_written_and_published(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    page = admin_page
+    page.goto(live_server.url + reverse("wagtail_referrals_programs:list"))
+    page.get_by_role("link", name="Add program").first.click()
+    page.get_by_role("link", name="Give 10%, get €15").click()
+    words = page.locator(".referral-sentence__text")
+    assert "your customer gets €15.00 of referral credit" in words.inner_text()
+
+    advocate = page.locator("#inline_child_rules-1")
+    assert advocate.locator(".referral-rule__amounts").is_visible()
+    assert advocate.locator(".referral-rule__percent").is_hidden()
+    assert advocate.locator(".referral-rule__occurrence").is_hidden()
+    page.fill("[name=rules-1-amounts_EUR]", "20")
+    page.get_by_text("your customer gets €20.00 of referral credit").wait_for()
+    page.select_option("[name=rules-1-kind]", "credit_percent")
+    assert advocate.locator(".referral-rule__amounts").is_hidden()
+    page.fill("[name=rules-1-percent]", "5")
+    page.get_by_text("your customer gets 5% of the order as referral credit").wait_for()
+    # What cannot be given to this side, or at this moment, is not offered.
+    assert page.locator("[name=rules-1-trigger] option[value=arrives]").is_disabled()
+
+    page.click("#id_rules-ADD")
+    page.select_option("[name=rules-2-side]", "friend")
+    page.select_option("[name=rules-2-trigger]", "registers")
+    page.select_option("[name=rules-2-kind]", "free_shipping")
+    page.get_by_text("Once the friend has opened an account, the friend gets free delivery").wait_for()
+    page.click("#id_rules-2-DELETE-button")
+    page.wait_for_function(
+        "!document.querySelector('.referral-sentence__text').textContent.includes('free delivery')"
+    )
+    page.fill("[name=hold_days]", "0")
+    page.locator(".referral-sentence__hints").get_by_text("Without a waiting period").wait_for()
+    page.fill("[name=hold_days]", "7")
+    page.get_by_text("7 days after delivery").wait_for()
+
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("published").first.wait_for()
+    program = Program.objects.get()
+    assert program.live
+    terms = parse(Terms.objects.get())
+    assert [(rule.side, str(rule.percent)) for rule in terms.rules] == [
+        ("friend", "10.00"),
+        ("advocate", "5.00"),
+    ]
+    assert terms.hold_days == 7
+    browser_problems.assert_none()
+
+
+def test_errors_stand_where_they_are_mended(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    page = admin_page
+    page.goto(live_server.url + reverse("wagtail_referrals_programs:add") + "?preset=percentage_back")
+    page.fill("[name=rules-1-percent]", "0")
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Give a percentage above zero.").wait_for()
+    assert page.locator("[name=rules-1-percent]").is_visible()
+    assert not Terms.objects.exists()
+    browser_problems.assert_none()
+
+
+def audit(page: Page) -> list[str]:
+    """What axe finds in our own markup; Wagtail's is Wagtail's."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context={"include": [["[class^=referral-]"]]}).response
+    assert found["passes"], "axe has looked at nothing"
+    return [f"{item['id']}: {node['html'][:120]}" for item in found["violations"] for node in item["nodes"]]
+
+
+def test_our_own_pages_are_accessible_and_fit_a_phone(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    terms = Terms.objects.get(program=make_program())
+    referral = make_referral(terms, make_advocate(), make_user("lea@example.com", "Léa"), state="to_check")
+    make_purchase(referral, "1")
+    reward = make_reward(referral, "15.00", "15.00")
+    credit.grant(user=reward.user, currency="EUR", amount=reward.amount, key="k")
+    paths = [
+        reverse("wagtail_referrals_programs:add"),
+        reverse("wagtail_referrals_programs:edit", args=[terms.program_id]),
+        reverse("wagtail_referrals_referrals:inspect", args=[referral.pk]),
+        reverse("wagtail_referrals_advocates:inspect", args=[referral.advocate_id]),
+        reverse("wagtail_referrals_accounts:inspect", args=[Account.objects.get().pk]),
+        reverse("wagtail_referrals_terms:inspect", args=[terms.pk]),
+        reverse("wagtail_referrals_summary"),
+    ]
+    for path in paths:
+        admin_page.goto(live_server.url + path)
+        assert audit(admin_page) == [], path
+    admin_page.set_viewport_size({"width": 400, "height": 800})
+    for path in paths:
+        admin_page.goto(live_server.url + path)
+        wide = admin_page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"{path} is {wide} px too wide"
+    browser_problems.assert_none()
