@@ -1,5 +1,6 @@
 """Two page types: the home page, and every other page of the studio."""
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
@@ -37,7 +38,10 @@ class StudioPage(Page):
 class HomePage(StudioPage):
     template = "example_site/home_page.html"
     max_count_per_parent = 2
-    subpage_types = ["example_pages.ContentPage"]
+    subpage_types = [
+        "example_pages.ContentPage",
+        *(["wagtail_referrals.LandingPage", "wagtail_referrals.HubPage"] if settings.REFERRAL_APPS else []),
+    ]
 
     class Meta:
         verbose_name = _("home page")

@@ -1,4 +1,4 @@
-"""The studio's pages, in English and in French, with their pictures."""
+"""The studio's pages, in English and in French, with their pictures. A page that an editor has changed is left alone."""
 
 import json
 from typing import Any
@@ -51,7 +51,7 @@ def seed_pages() -> int:
     """Create both trees, or bring their texts up to date; return the number of pages."""
     english, _created = Locale.objects.get_or_create(language_code="en")
     french, _created = Locale.objects.get_or_create(language_code="fr")
-    images = {name: _image(name) for name in PICTURES}
+    images = {name: studio_picture(name) for name in PICTURES}
     homes = _homes(english, french, images)
     count = len(homes)
     for definition in PAGES:
@@ -96,6 +96,9 @@ def _homes(english: Locale, french: Locale, images: dict[str, Any]) -> dict[str,
 
 
 def _fill(page: Any, texts: dict[str, Any], definition: dict[str, Any], images: dict[str, Any]) -> None:
+    if page.latest_revision is not None and page.latest_revision.user_id is not None:
+        # An editor has written on it since: it is theirs.
+        return
     page.title = texts["title"]
     if not isinstance(page, HomePage):
         page.slug = texts["slug"]
@@ -119,7 +122,8 @@ def _with_images(value: Any, images: dict[str, Any]) -> Any:
     return value
 
 
-def _image(name: str) -> Any:
+def studio_picture(name: str) -> Any:
+    """One of the pictures above, drawn when it is not there."""
     Image = get_image_model()
     title, draw = PICTURES[name]
     image = Image.objects.filter(title=title).first()

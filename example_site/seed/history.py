@@ -1,0 +1,430 @@
+"""Three months of the shop: who shared, who came, what was ordered, paid, sent, cancelled and given back.
+
+Nothing here writes a row. Visitors send requests, the manager's actions are those behind the dashboard's buttons, the
+editor publishes as the admin does, and the nights settle what is due; all under a clock that is moved from three months
+ago to now. See `clock.py` and `visitor.py`.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import translation
+
+from example_site.backoffice import orders as backoffice
+from example_site.card.gateway import ACCEPTED, ASKS_THE_BANK, DECLINED
+from example_site.seed import programs
+from example_site.seed.clock import MovingClock
+from example_site.seed.people import ADVOCATES, FRIENDS, Person
+from example_site.seed.visitor import ANDROID, LAPTOP, NANTES, PHONE, ROBOTS, Visitor
+from wagtail_referrals import people
+from wagtail_referrals.programs.models import Program
+
+User = get_user_model()
+
+CAMILLE, NOE, INES = (person.email for person in ADVOCATES)
+HUGO, ADAM = FRIENDS[1], FRIENDS[3]
+
+
+@dataclass
+class Shop:
+    """What the story remembers while it is told."""
+
+    clock: MovingClock
+    editor: Any
+    manager: Any
+    landing_page: Any = None
+    # By name of who ordered.
+    orders: dict[str, Any] = field(default_factory=dict)
+    # Codes of guests, from their thank-you page.
+    codes: dict[str, str] = field(default_factory=dict)
+    visitors: dict[str, Visitor] = field(default_factory=dict)
+
+    def code(self, advocate: str) -> str:
+        """The code of a customer (by address) or of a guest (by name)."""
+        if advocate in self.codes:
+            return self.codes[advocate]
+        return people.code_of(people.advocate_for(User.objects.get(email=advocate)))
+
+    def at(self, days_ago: float, hour: str, what: Callable[[], Any]) -> None:
+        self.clock.plan(self.clock.moment(days_ago, hour), what)
+
+
+def is_begun() -> bool:
+    return Program.objects.exists()
+
+
+def is_there() -> bool:
+    """The draft is what the story ends with."""
+    return Program.objects.filter(first_published_at=None, live=False).exists()
+
+
+def make_history(now: datetime, progress: Callable[[str], Any]) -> None:
+    """Live through the three months before `now`. `progress` is told a line for each week."""
+    shop = Shop(
+        MovingClock(now),
+        editor=User.objects.get(email="editor@example.com"),
+        manager=User.objects.get(email="manager@example.com"),
+    )
+    tell(shop)
+    week = {"last": None}
+
+    def day_passed(day: Any) -> None:
+        if day.isocalendar().week != week["last"]:
+            week["last"] = day.isocalendar().week
+            progress(f"{day:%d %B %Y}: {len(shop.orders)} orders so far")
+
+    with translation.override("en"):
+        shop.clock.run(day_passed)
+
+
+# What people do
+
+
+def share(shop: Shop, advocate: str, *channels: str) -> None:
+    """The link is sent: whoever carries it looks at it first, and that counts as nobody's visit."""
+    for channel in channels:
+        for name in ("whatsapp", "facebook", "telegram"):
+            if channel == name:
+                Visitor("fr", ROBOTS[name], f"the robot of {name}").follow(shop.code(advocate), channel)
+
+
+def look(shop: Shop, advocate: str, via: str, language: str = "fr", agent: str = PHONE) -> None:
+    """Somebody opens the link, looks around, and that is all."""
+    visitor = Visitor(language, agent, "somebody who looks")
+    visitor.follow(shop.code(advocate), via)
+    visitor.get(visitor.address("catalogue:index"))
+
+
+def fill_and_leave(shop: Shop, name: str, advocate: str, via: str, *skus: str) -> None:
+    """The friend has the discount in the basket, and never comes back."""
+    visitor = Visitor("fr", ANDROID, name)
+    visitor.follow(shop.code(advocate), via)
+    for sku in skus:
+        visitor.add(sku)
+    visitor.get(visitor.address("basket:summary"))
+
+
+def arrive_and_register(shop: Shop, name: str, last_name: str, advocate: str, via: str) -> None:
+    visitor = Visitor("fr", PHONE, name)
+    visitor.follow(shop.code(advocate), via)
+    visitor.register(address_of(name, last_name), name, last_name)
+    shop.visitors[name] = visitor
+
+
+@dataclass
+class Buys:
+    """One order of one person, and how they came to it."""
+
+    name: str
+    last_name: str
+    skus: tuple[str, ...]
+    # Whose link, or None for somebody who came by themselves.
+    link: str | None = None
+    via: str = "whatsapp"
+    language: str = "fr"
+    agent: str = PHONE
+    # "guest", "account" (registers first), or the address of somebody who signs in.
+    as_whom: str = "guest"
+    email: str = ""
+    street: dict[str, str] = field(default_factory=lambda: dict(NANTES))
+    card: str = ACCEPTED
+    # What goes wrong before the order: a declined card, the bank's page left.
+    first_try: str = ""
+    types_code: bool = False
+    credit: str = ""
+    pick_up: bool = False
+    keeps: bool = False
+
+    def __call__(self, shop: Shop) -> None:
+        visitor = shop.visitors.get(self.name) or Visitor(self.language, self.agent, self.name)
+        if self.link and not self.types_code:
+            visitor.follow(shop.code(self.link), self.via)
+        email = self.email or address_of(self.name, self.last_name)
+        if self.as_whom == "account":
+            visitor.register(email, self.name, self.last_name)
+        elif self.as_whom == "customer":
+            visitor.sign_in(email)
+        for sku in self.skus:
+            visitor.add(sku)
+        if self.link and self.types_code:
+            visitor.type_code(shop.code(self.link))
+        if self.as_whom == "late":
+            # Signs in when the basket is full: the baskets merge.
+            visitor.sign_in(email)
+        if self.as_whom == "guest":
+            visitor.as_guest(email)
+        visitor.deliver(
+            {"first_name": self.name, "last_name": self.last_name, **self.street}, pick_up=self.pick_up
+        )
+        if self.first_try == DECLINED:
+            visitor.pay(DECLINED)
+        elif self.first_try:
+            visitor.pay(ASKS_THE_BANK, self.first_try)
+        if self.credit:
+            visitor.use_credit(self.credit)
+        shop.orders[self.name] = visitor.pay(self.card)
+        if self.keeps:
+            shop.visitors[self.name] = visitor
+        if self.as_whom == "guest" and "/r/" in visitor.thank_you:
+            shop.codes[self.name] = visitor.code_from_thank_you()
+
+
+def address_of(name: str, last_name: str) -> str:
+    plain = f"{name}.{last_name}".lower().translate(str.maketrans("àâäéèêëîïôöùûüç-", "aaaeeeeiioouuuc."))
+    return f"{plain}@example.com"
+
+
+# What the shop does
+
+
+def buys(
+    shop: Shop,
+    days_ago: float,
+    hour: str,
+    purchase: Buys,
+    *,
+    paid: float | None = 0.2,
+    sent: float | None = 1.6,
+) -> None:
+    """Somebody orders; `paid` and `sent` count in days from then, None for not yet."""
+    moment = shop.clock.moment(days_ago, hour)
+    shop.clock.plan(moment, lambda: purchase(shop))
+    if paid is not None:
+        shop.clock.plan(moment + timedelta(days=paid), lambda: pay(shop, purchase.name))
+    if paid is not None and sent is not None:
+        shop.clock.plan(moment + timedelta(days=sent), lambda: send(shop, purchase.name))
+
+
+def pay(shop: Shop, name: str) -> None:
+    backoffice.mark_paid(shop.orders[name], shop.manager)
+
+
+def send(shop: Shop, name: str) -> None:
+    backoffice.mark_shipped(shop.orders[name], shop.manager)
+
+
+def cancel(shop: Shop, name: str) -> None:
+    backoffice.cancel(shop.orders[name], shop.manager)
+
+
+def refund(shop: Shop, name: str, amount: str = "", *, pieces: dict[str, int] | None = None) -> None:
+    """Give back an amount, or pieces by article number; without either, everything."""
+    order = shop.orders[name]
+    if pieces is not None:
+        lines = {line.pk: pieces[line.upc] for line in order.lines.all() if line.upc in pieces}
+        backoffice.refund(order, quantities=lines, user=shop.manager)
+    else:
+        money = Decimal(amount) if amount else backoffice.refundable(order)
+        backoffice.refund(order, amount=money, user=shop.manager)
+
+
+# The story
+
+
+def tell(shop: Shop) -> None:
+    before(shop)
+    opening(shop)
+    classic(shop)
+    workshops(shop)
+    lately(shop)
+    passers_by(shop)
+
+
+def before(shop: Shop) -> None:
+    """The shop is open, and nobody refers anybody."""
+    hugo = Buys(
+        "Hugo", "Bernard", ("MAT-TRAVEL",), as_whom="customer", email=HUGO.email, street=_street(HUGO)
+    )
+    buys(shop, 92, "10:12", hugo)
+    buys(shop, 91, "18:40", Buys("Solène", "Garnier", ("PASS-10",), agent=LAPTOP))
+
+
+def opening(shop: Shop) -> None:
+    """The program of the autumn: 15 % for the friend, 10 % back, at most two a referrer; over by now."""
+
+    def publish() -> None:
+        shop.landing_page = programs.write_pages(shop.editor)
+        programs.opening(shop.editor, shop.landing_page, shop.clock.moment(58, "23:00"))
+
+    shop.at(90, "09:30", publish)
+    for position, person in enumerate(ADVOCATES):
+        shop.at(89, f"1{position}:05", lambda person=person: _opens_account(person))
+    shop.at(88, "08:00", lambda: share(shop, CAMILLE, "whatsapp", "facebook"))
+    shop.at(86, "08:10", lambda: share(shop, INES, "telegram", "whatsapp"))
+
+    # Camille: two rewards, one of which shrank with a refund; the third friend was over the cap.
+    buys(shop, 86, "19:02", Buys("Élodie", "Marchand", ("MAT-ROOT", "BLOCK-CORK"), CAMILLE))
+    buys(
+        shop,
+        80,
+        "12:31",
+        Buys(
+            "Romain",
+            "Chevalier",
+            ("BOLSTER", "BLANKET"),
+            CAMILLE,
+            "facebook",
+            agent=LAPTOP,
+            as_whom="account",
+        ),
+    )
+    shop.at(66, "15:00", lambda: refund(shop, "Romain", pieces={"BLANKET": 1}))
+    buys(shop, 72, "20:15", Buys("Sarah", "Haddad", ("MAT-DAWN",), CAMILLE, agent=ANDROID))
+
+    # Noé: one left the basket, one order was cancelled and the discount lapsed.
+    shop.at(84, "21:20", lambda: fill_and_leave(shop, "Théo", NOE, "sms", "MAT-CORK"))
+    buys(shop, 78, "13:45", Buys("Fanny", "Leroux", ("SWEATSHIRT-S",), NOE, "sms"), sent=None)
+    shop.at(76, "09:10", lambda: cancel(shop, "Fanny"))
+
+    # Inès: one who registered and never ordered, one who did.
+    shop.at(75, "17:55", lambda: arrive_and_register(shop, "Marc", "Delaunay", INES, "email"))
+    buys(
+        shop, 70, "11:11", Buys("Anaïs", "Colin", ("WORKSHOP-BREATH", "TEA"), INES, "telegram", agent=LAPTOP)
+    )
+
+    # A guest shares from the thank-you page: the reward waits until she registers.
+    buys(shop, 65, "20:40", Buys("Ilyes", "Benali", ("MAT-ROOT",), "Sarah", "copy"))
+
+
+def classic(shop: Shop) -> None:
+    """Give 10 %, get 15 €: since eight weeks."""
+    shop.at(57, "10:00", lambda: programs.classic(shop.editor, shop.landing_page))
+    shop.at(56, "08:30", lambda: share(shop, CAMILLE, "whatsapp"))
+    shop.at(55, "08:45", lambda: share(shop, NOE, "whatsapp", "telegram"))
+
+    # Camille has been rewarded, and has spent a part of it.
+    buys(shop, 56, "18:20", Buys("Julie", "Perrot", ("MAT-ROOT", "STRAP"), CAMILLE, as_whom="account"))
+    buys(
+        shop, 50, "12:05", Buys("Karim", "Meziane", ("CUSHION", "CANDLE"), CAMILLE, "qr", first_try=DECLINED)
+    )
+    shop.at(31, "10:30", lambda: refund(shop, "Karim", "27.00"))
+    buys(
+        shop,
+        30,
+        "21:10",
+        Buys("Chloé", "Nguyen", ("MAT-CORK",), CAMILLE, "messenger", card=ASKS_THE_BANK, as_whom="account"),
+    )
+    camille = Buys(
+        "Camille", "Durand", ("BOTTLE-STEEL", "EYE-PILLOW"), as_whom="customer", email=CAMILLE, credit="20.00"
+    )
+    buys(shop, 20, "19:30", camille)
+
+    # Noé has spent his reward before the friend's order came back: it is still to recover.
+    buys(shop, 54, "09:40", Buys("Nadia", "Ferrand", ("BLANKET", "SOCKS"), NOE, agent=LAPTOP))
+    noe = Buys("Noé", "Martin", ("CUSHION",), as_whom="customer", email=NOE, credit="15.00", agent=LAPTOP)
+    buys(shop, 33, "22:05", noe)
+    shop.at(25, "11:00", lambda: refund(shop, "Nadia"))
+    # His own link with another spelling of his address; a guest and an account who are customers already.
+    own = Buys("Noé (bis)", "Martin", ("STRAP",), NOE, "copy", email="noe+yoga@example.com", agent=LAPTOP)
+    buys(shop, 28, "23:15", own)
+    again = Buys("Élodie (bis)", "Marchand", ("TEA",), NOE, email=address_of("Élodie", "Marchand"))
+    buys(shop, 24, "12:50", again)
+    late = Buys("Hugo (bis)", "Bernard", ("TEA", "SOCKS"), NOE, "sms", as_whom="late", email=HUGO.email)
+    buys(shop, 15, "20:20", late)
+
+    # Olivier cancels, gets his discount again, and orders once more.
+    shop.at(23, "09:00", lambda: share(shop, INES, "facebook"))
+    olivier = Buys("Olivier", "Gautier", ("BOLSTER",), INES, "facebook", as_whom="account", keeps=True)
+    buys(shop, 22, "18:00", olivier, sent=None)
+    shop.at(21, "10:45", lambda: cancel(shop, "Olivier"))
+    buys(shop, 19, "18:30", Buys("Olivier", "Gautier", ("BOLSTER", "BLOCK-CORK"), as_whom="same", keeps=True))
+
+
+def workshops(shop: Shop) -> None:
+    """Give 20 %, get 20 €, for three friends: used up within a week. Inès brought all of them."""
+    shop.at(45, "14:00", lambda: programs.workshops(shop.editor, shop.landing_page))
+    shop.at(44, "08:20", lambda: share(shop, INES, "whatsapp", "telegram"))
+    buys(shop, 43, "12:12", Buys("Pauline", "Rousseau", ("WORKSHOP-MOON",), INES, as_whom="account"))
+    malik = Buys("Malik", "Diallo", ("WORKSHOP-BREATH",), INES, types_code=True, agent=LAPTOP, language="en")
+    buys(shop, 42, "20:44", malik)
+    buys(shop, 40, "07:58", Buys("Éva", "Lemoine", ("WORKSHOP-BREATH", "MAT-DAWN"), INES, "telegram"))
+    # The budget is used up: Thomas is shown the classic program, and leaves his basket.
+    shop.at(38, "19:19", lambda: fill_and_leave(shop, "Thomas", INES, "whatsapp", "BLOCK-FOAM", "STRAP"))
+
+    # She has spent it twice: once it paid for all, once for a part.
+    one = Buys("Inès", "Moreau", ("PASS-1",), as_whom="customer", email=INES, credit="18.00", card="")
+    buys(shop, 18, "08:15", one)
+    two = Buys("Inès (bis)", "Moreau", ("LEGGINGS-M",), as_whom="customer", email=INES, credit="25.00")
+    buys(shop, 10, "21:40", two)
+
+
+def lately(shop: Shop) -> None:
+    """What is under way now."""
+    # Waiting periods, the longest waiting first.
+    adam = Buys("Adam", "Fontaine", ("MAT-TRAVEL", "TEA"), CAMILLE, as_whom="late", email=ADAM.email)
+    buys(shop, 13, "18:05", adam)
+    agathe = Buys(
+        "Agathe", "Vidal", ("MAT-ROOT", "EYE-PILLOW"), INES, "email", as_whom="account", agent=LAPTOP
+    )
+    buys(shop, 9, "10:25", agathe)
+    buys(shop, 8, "22:30", Buys("Sofia", "Romano", ("BLANKET",), NOE, first_try="leave", card=ASKS_THE_BANK))
+    buys(shop, 6, "13:37", Buys("Baptiste", "Renaud", ("PASS-5",), CAMILLE, "share"))
+    # To the address of the one who invited: somebody at the studio looks at it.
+    shared_flat = dict(
+        zip(("line1", "postcode", "line4"), (ADVOCATES[0].street, "44000", "Nantes"), strict=True)
+    )
+    buys(shop, 4, "19:50", Buys("Victor", "Durand", ("CUSHION", "CANDLE"), CAMILLE, street=shared_flat))
+    # Paid, not sent yet.
+    buys(shop, 3, "11:30", Buys("Rémi", "Caron", ("MAT-DAWN", "STRAP"), INES, as_whom="account"), sent=None)
+    # Registered, no order yet.
+    shop.at(2, "21:05", lambda: arrive_and_register(shop, "Manon", "Girard", CAMILLE, "messenger"))
+    # Ordered, not paid yet.
+    buys(shop, 1, "18:10", Buys("Lucas", "Morel", ("MAT-ROOT",), CAMILLE), paid=None)
+    buys(shop, 1, "20:25", Buys("Emma", "Wilson", ("BOTTLE-GLASS", "SOCKS"), NOE, language="en"), paid=None)
+    shop.at(1, "21:30", lambda: programs.spring(shop.editor, shop.landing_page))
+
+
+def passers_by(shop: Shop) -> None:
+    """People who only look, robots, and customers who have nothing to do with any of this."""
+    chance = random.Random(44000)
+    channels = (
+        ["whatsapp"] * 6 + ["copy"] * 3 + ["email", "sms", "facebook", "messenger", "telegram", "qr", "share"]
+    )
+    for number in range(60):
+        day, hour = chance.randint(1, 87), f"{chance.randint(8, 22):02d}:{chance.randint(0, 59):02d}"
+        advocate = chance.choice([CAMILLE, CAMILLE, CAMILLE, INES, INES, NOE])
+        language, agent = (
+            chance.choice(["fr", "fr", "fr", "en"]),
+            chance.choice([PHONE, PHONE, ANDROID, LAPTOP]),
+        )
+        via = chance.choice(channels)
+        if number % 10 == 0:
+            shop.at(day, hour, lambda advocate=advocate: _robot(shop, advocate))
+        shop.at(
+            day,
+            hour,
+            lambda advocate=advocate, via=via, language=language, agent=agent: look(
+                shop, advocate, via, language, agent
+            ),
+        )
+    for days_ago, hour, name, last_name, skus in (
+        (83, "09:15", "Brigitte", "Lopez", ("PASS-10",)),
+        (63, "17:20", "Yann", "Le Goff", ("MEMBER-MONTH",)),
+        (47, "12:40", "Clémence", "Aubert", ("GIFT-50", "TEA")),
+        (35, "20:05", "Tom", "Baker", ("MAT-TRAVEL",)),
+        (16, "10:50", "Aïcha", "Traoré", ("PASS-5", "BOTTLE-GLASS")),
+        (5, "15:15", "Yann (bis)", "Le Goff", ("MEMBER-MONTH",)),
+    ):
+        purchase = Buys(
+            name, last_name, skus, email=address_of(name.split(" ")[0], last_name.replace(" ", ""))
+        )
+        buys(shop, days_ago, hour, purchase)
+
+
+def _robot(shop: Shop, advocate: str) -> None:
+    Visitor("en", ROBOTS["search"], "a search engine").follow(shop.code(advocate))
+
+
+def _opens_account(person: Person) -> None:
+    visitor = Visitor("fr", PHONE, person.first_name)
+    visitor.sign_in(person.email)
+    visitor.confirm_name(person.first_name)
+
+
+def _street(person: Person) -> dict[str, str]:
+    return {"line1": person.street, "line4": person.town, "postcode": person.postcode}

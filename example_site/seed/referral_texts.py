@@ -1,0 +1,155 @@
+"""What the editor wrote about referring, in both languages."""
+
+from typing import Any
+
+LANDING: dict[str, Any] = {
+    "picture": "dawn",
+    "in_menu": False,
+    "en": {
+        "title": "With a friend",
+        "slug": "with-a-friend",
+        "search_description": "A present for your first order at Studio Souffle.",
+        "headline": "{name} invites you to breathe in",
+        "introduction": (
+            "<p>We are a small yoga studio in Nantes, with a shop for what we use ourselves. Come for a class, or have a "
+            "mat sent home: your present is in the basket already, without a code.</p>"
+        ),
+        "steps": [
+            ("Have a look around", "Classes, workshops and mats. Your invitation is saved in this browser."),
+            ("Put what you like into the basket", "Your present waits there and is taken off by itself."),
+            ("Place your order", "As a guest or with an account. Your friend gets something too."),
+        ],
+        "action_text": "To the shop",
+    },
+    "fr": {
+        "title": "Entre amis",
+        "slug": "entre-amis",
+        "search_description": "Un cadeau pour votre première commande au Studio Souffle.",
+        "headline": "{name} vous invite à souffler",
+        "introduction": (
+            "<p>Nous sommes un petit studio de yoga à Nantes, avec une boutique pour ce que nous utilisons nous-mêmes. "
+            "Venez à un cours, ou faites-vous livrer un tapis : votre cadeau est déjà dans le panier, sans code à "
+            "saisir.</p>"
+        ),
+        "steps": [
+            (
+                "Faites le tour",
+                "Cours, ateliers et tapis. Votre invitation est enregistrée dans ce navigateur.",
+            ),
+            ("Remplissez votre panier", "Votre cadeau y est déjà : il est déduit tout seul."),
+            ("Passez commande", "En invité ou avec un compte. La personne qui vous invite y gagne aussi."),
+        ],
+        "action_text": "Voir la boutique",
+    },
+}
+
+HUB: dict[str, Any] = {
+    "picture": "sea",
+    "in_menu": True,
+    "en": {
+        "title": "Refer a friend",
+        "slug": "refer-a-friend",
+        "search_description": "Share Studio Souffle with your friends: they get a present, and so do you.",
+        "headline": "Good things are better shared",
+        "introduction": (
+            "<p>Half of the people on our mats came because a friend took them along. Share your link: your friends get a "
+            "present for their first order, and you get credit for your next one.</p>"
+        ),
+        "steps": [
+            ("Share your link", "You find it in your account. It stays the same, whatever we offer."),
+            ("Your friend orders", "Their present is in the basket already, without a code."),
+            (
+                "You get your credit",
+                "Once the order is paid, delivered and not sent back. You see at any time what it is waiting for.",
+            ),
+        ],
+    },
+    "fr": {
+        "title": "Parrainer un proche",
+        "slug": "parrainer-un-proche",
+        "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un crédit pour vous.",
+        "headline": "Les bonnes choses se partagent",
+        "introduction": (
+            "<p>La moitié des personnes sur nos tapis sont venues parce qu'un proche les a emmenées. Partagez votre lien : "
+            "vos proches reçoivent un cadeau pour leur première commande, et vous un crédit pour la suivante.</p>"
+        ),
+        "steps": [
+            (
+                "Partagez votre lien",
+                "Vous le trouvez dans votre compte. Il reste le même, quelle que soit l'offre.",
+            ),
+            ("Votre proche commande", "Son cadeau est déjà dans le panier, sans code à saisir."),
+            (
+                "Vous recevez votre crédit",
+                "Une fois la commande payée, livrée et gardée. Vous voyez à tout moment ce qu'elle attend.",
+            ),
+        ],
+    },
+}
+
+HOME_BLOCK: dict[str, Any] = {
+    "en": {
+        "type": "image_text",
+        "value": {
+            "image": None,
+            "heading": "Bring a friend along",
+            "text": "<p>Share your link: your friends get a present for their first order, and you get credit for your "
+            "next one.</p>",
+            "link": {"text": "Refer a friend", "page": None, "category": ""},
+            "picture_on_the_right": True,
+        },
+    },
+    "fr": {
+        "type": "image_text",
+        "value": {
+            "image": None,
+            "heading": "Venez avec un proche",
+            "text": "<p>Partagez votre lien : vos proches reçoivent un cadeau pour leur première commande, et vous un "
+            "crédit pour la suivante.</p>",
+            "link": {"text": "Parrainer un proche", "page": None, "category": ""},
+            "picture_on_the_right": True,
+        },
+    },
+}
+
+# By program and language: headline, introduction, message to share, small print.
+WORDS: dict[str, dict[str, dict[str, str]]] = {
+    "opening": {
+        "en": {
+            "headline": "Back on the mat, together",
+            "share_message": "I am going back to yoga at Studio Souffle. With my link you pay less for your first order:",
+            "small_print": "For the first order of new customers. Referrers are rewarded at most twice in this program.",
+        },
+        "fr": {
+            "headline": "On reprend ensemble",
+            "share_message": "Je reprends le yoga au Studio Souffle. Avec mon lien, votre première commande coûte moins :",
+            "small_print": "Pour la première commande des nouveaux clients. Chaque parrain est récompensé deux fois au plus "
+            "dans ce programme.",
+        },
+    },
+    "classic": {
+        "en": {
+            "share_message": "I practice at Studio Souffle and thought of you. With my link your first order costs less:",
+            "small_print": "For the first order of new customers, delivery not included. Credit is used at checkout and "
+            "cannot be paid out in cash.",
+        },
+        "fr": {
+            "share_message": "Je pratique au Studio Souffle et j'ai pensé à vous. Avec mon lien, votre première commande "
+            "coûte moins :",
+            "small_print": "Pour la première commande des nouveaux clients, hors livraison. Le crédit s'utilise au moment de "
+            "payer et n'est pas échangeable contre de l'argent.",
+        },
+    },
+    "workshops": {
+        "en": {
+            "headline": "Two on a workshop",
+            "share_message": "Shall we do a workshop together? With my link you pay less for your first order:",
+            "small_print": "For the first three friends. For the first order of new customers.",
+        },
+        "fr": {
+            "headline": "À deux en atelier",
+            "share_message": "On fait un atelier ensemble ? Avec mon lien, votre première commande coûte moins :",
+            "small_print": "Pour les trois premières personnes invitées, sur leur première commande.",
+        },
+    },
+}
