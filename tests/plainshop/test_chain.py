@@ -252,6 +252,32 @@ def test_a_used_up_budget_closes_to_newcomers_and_keeps_its_promises(
     assert (budget.held, budget.spent) == (0, Decimal("50.00")), "two rewards of 15, two discounts of 10"
 
 
+def test_a_friend_counts_once_in_the_budget_before_and_after_the_reward(advocate, make_program, basket, now):
+    """Three friends are promised something, though the first two have used their discounts and wait."""
+    _, terms, _ = make_program(budget_count=3, budget_amounts={"EUR": "1000.00"})
+
+    def counted() -> list[tuple[str, Decimal, Decimal]]:
+        return list(Budget.objects.order_by("currency").values_list("currency", "held", "spent"))
+
+    orders = []
+    for n in range(3):
+        orders.append(
+            friend_orders(advocate, terms, basket, now, number=str(n), email=f"friend{n}@example.com")
+        )
+        rewards.sweep(now=now)
+    assert counted() == [("", 0, 3), ("EUR", Decimal("45.00"), Decimal("30.00"))]
+    assert rewards.commit(visit=visit(advocate, terms, now), basket_reference="9", now=now) is None
+    # One order never happened: that friend is waited for, and still has the place.
+    orders[0].cancelled = True
+    orders[0].save()
+    for order in orders[1:]:
+        deliver(order, now)
+    rewards.sweep(now=now + 15 * DAY)
+    assert counted() == [("", 0, 3), ("EUR", Decimal("15.00"), Decimal("60.00"))]
+    rewards.sweep(now=now + 31 * DAY)
+    assert counted() == [("", 0, 3), ("EUR", 0, Decimal("60.00"))]
+
+
 def test_a_cap_counts_places_and_never_gives_them_back(advocate, camille, make_program, basket, now):
     _, terms, _ = make_program(cap_count=2, cap_period="year")
     orders = [

@@ -209,11 +209,27 @@ def release_hold(claim: Claim) -> None:
     """What the claim still holds of the budget is free again. Inside a transaction, with the claim or its referral
     locked.
     """
-    if not claim.held:
+    hold_what_is_open(claim, {})
+
+
+def hold_what_is_open(claim: Claim, still: dict[str, Decimal]) -> None:
+    """Hold no more of the budget than ``still``: what the claim promised and nothing has been spent on yet.
+
+    Inside a transaction, with the claim or its referral locked.
+    """
+    held = {code: Decimal(amount) for code, amount in claim.held.items()}
+    if held == still:
         return
-    budget.release(claim.terms.program_key, {code: Decimal(amount) for code, amount in claim.held.items()})
-    claim.held = {}
-    Claim.objects.filter(pk=claim.pk).update(held={})
+    budget.release(
+        claim.terms.program_key,
+        {
+            code: held.get(code, Decimal(0)) - still.get(code, Decimal(0))
+            for code in {*held, *still}
+            if held.get(code) != still.get(code)
+        },
+    )
+    claim.held = {code: str(amount) for code, amount in still.items()}
+    Claim.objects.filter(pk=claim.pk).update(held=claim.held)
     forget_open_terms()
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,7 +25,8 @@ from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards import discounts
 from wagtail_referrals.rewards.judge import Due, Given, History, PurchaseFacts, RewardKey, Verdict, judge
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
-from wagtail_referrals.rewards.promise import release_hold
+from wagtail_referrals.rewards.promise import hold_what_is_open
+from wagtail_referrals.tracking.models import Claim
 from wagtail_referrals.trust import evaluate
 from wagtail_referrals.trust.decisions import REVIEWER
 from wagtail_referrals.trust.models import Decision
@@ -380,6 +381,21 @@ def _spent(referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Rew
     return {currency: amount for currency, amount in spent.items() if currency in limited}
 
 
+def _still_open(
+    referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward]
+) -> dict[str, Decimal]:
+    """What the promise may still cost: without what counts as spent already."""
+    if not budget.limits(terms) or referral.claim.state not in (Claim.State.OPEN, Claim.State.USED):
+        return {}
+    used = referral.claim.discounts.filter(state=DiscountGrant.State.USED).values_list("rule_key", flat=True)
+    done = {str(key) for key in used} | {str(reward.rule_key) for reward in rewards.values() if reward.posted}
+    open_rules = tuple(rule for rule in terms.rules if str(rule.key) not in done)
+    still = budget.promise_of(replace(terms, rules=open_rules))
+    if done:
+        still.pop(budget.FRIENDS, None)
+    return still
+
+
 def _apply_referral(
     referral: Referral,
     terms: TermsData,
@@ -398,8 +414,9 @@ def _apply_referral(
     if change:
         budget.spend(terms.program_key, change)
         forget_open_terms()
-    if verdict.state not in PENDING:
-        release_hold(referral.claim)
+    hold_what_is_open(
+        referral.claim, _still_open(referral, terms, rewards) if verdict.state in PENDING else {}
+    )
     next_check = verdict.next_check_at
     if failed:
         next_check = min(now + RETRY, next_check or now + RETRY)
@@ -435,9 +452,10 @@ def _apply_referral(
     )
 
 
-def check_soon(reference: str, *, now: datetime | None = None) -> None:
+def check_soon(reference: str, *, at_once: bool = True, now: datetime | None = None) -> None:
     """Something about this order may have changed: settle after the commit; the sweep does it should that fail.
 
+    With ``at_once=False`` the sweep does it in any case: for a change whose other half is still to be written.
     One query for an order that is none of ours. Never raises.
     """
     moment = now or timezone.now()
@@ -445,7 +463,8 @@ def check_soon(reference: str, *, now: datetime | None = None) -> None:
     if referral_id is None:
         return
     Referral.objects.filter(pk=referral_id).update(next_check_at=moment, revision=F("revision") + 1)
-    transaction.on_commit(lambda: settle_if_due(referral_id), robust=True)
+    if at_once:
+        transaction.on_commit(lambda: settle_if_due(referral_id), robust=True)
 
 
 def settle_if_due(referral_id: int) -> None:
