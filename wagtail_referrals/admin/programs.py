@@ -96,7 +96,14 @@ class ProgramIndexView(IndexView):
     def header_buttons(self) -> list[Any]:
         buttons: list[Any] = list(super().header_buttons)
         if self.request.user.has_perm(SUMMARY):
-            buttons.append(HeaderButton(_("Referral summary"), url=reverse(SUMMARY_URL), icon_name="table"))
+            buttons.append(
+                HeaderButton(
+                    _("Referral summary"),
+                    url=reverse(SUMMARY_URL),
+                    icon_name="table",
+                    classname="referral-to-summary",
+                )
+            )
         return buttons
 
 
