@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -30,7 +31,10 @@ Kind = Literal["friend", "customer", "own", "closed", "unknown", "general"]
 
 @dataclass(frozen=True)
 class Invitation:
-    """``expires_at``: until when the friend can order. ``share_url``: the link itself, absolute, "" without one."""
+    """Read in one language: what was put into words stays as it was.
+
+    ``expires_at``: until when the friend can order. ``share_url``: the link itself, absolute, "" without one.
+    """
 
     kind: Kind
     public_name: str = ""
@@ -45,23 +49,23 @@ class Invitation:
         """The same, in the words that an editor wrote on this page."""
         return replace(self, page=page)
 
-    @property
+    @cached_property
     def name(self) -> str:
         return people.invitation_name(self.public_name)
 
-    @property
+    @cached_property
     def gift(self) -> str:
         """What the friend gets, in the current language; "" when nothing is offered."""
         return programs.friend_gets(self.data) if self.data is not None else ""
 
-    @property
+    @cached_property
     def _texts(self) -> dict[str, str]:
         return self.data.text(get_language() or "") if self.data is not None else {}
 
     def _filled(self, text: str, quote: Callable[[str], str] = str) -> str:
         return text.replace("{name}", quote(self.name)).replace("{gift}", quote(self.gift))
 
-    @property
+    @cached_property
     def invites(self) -> str:
         return gettext("%(name)s invites you") % {"name": self.name}
 
@@ -80,7 +84,7 @@ class Invitation:
             return self.invites
         return self._texts.get("headline", "")
 
-    @property
+    @cached_property
     def headline(self) -> str:
         if self._written:
             return self._filled(self._written)
@@ -93,7 +97,7 @@ class Invitation:
             "general": gettext("Has a friend invited you?"),
         }[self.kind]
 
-    @property
+    @cached_property
     def lead(self) -> str:
         """The sentence under the headline."""
         if self.kind == "friend":
@@ -118,7 +122,7 @@ class Invitation:
             return gettext("With a friend's link you get: %(gift)s") % {"gift": self.gift}
         return gettext("Open the link that your friend sent you.")
 
-    @property
+    @cached_property
     def introduction(self) -> str:
         """HTML: the page's rich text, else the program's text. For those only whom it was written for."""
         if self.kind not in ("friend", "general"):
@@ -129,7 +133,7 @@ class Invitation:
         plain = self._texts.get("introduction", "")
         return str(linebreaks(plain, autoescape=True)) if plain else ""
 
-    @property
+    @cached_property
     def steps(self) -> Any:
         """Each with ``heading`` and ``text``."""
         if self.kind not in ("friend", "general"):

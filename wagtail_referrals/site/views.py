@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -67,11 +66,14 @@ def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
 
     visit = tracking.record_visit(request, holder, channel=request.GET.get("via", ""), offer=offer, now=now)
     data = _promised(request, holder, offer)
-    invitation = _invitation(request, holder, "friend" if data else "closed", data)
     known = data is not None and data.new_customers_only and is_customer(request)
-    if known:
-        invitation = replace(invitation, kind="customer")
-    response = _answer(request, invitation)
+    to = safe_path(request.GET.get("to"))
+    if to:
+        # The way of every click on a landing page: nothing is put together that nobody reads.
+        response: HttpResponse = HttpResponseRedirect(to)
+    else:
+        kind = "customer" if known else "friend" if data else "closed"
+        response = _answer(request, _invitation(request, holder, kind, data))
     if visit is not None and not known and tracking.arrival_of(request).visit_id == visit.pk:
         tracking.remember(request, response, visit, offer.data if offer else None)
     return response
