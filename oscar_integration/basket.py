@@ -316,7 +316,7 @@ def nothing_words(basket: Any, voucher: Any, claim: Any) -> str:
     minimums = [
         condition
         for condition in conditions
-        if condition.value and condition.type in ("", basket.currency) and not condition.is_met(basket)
+        if condition.value and condition.currency in ("", basket.currency) and not condition.is_met(basket)
     ]
     if minimums:
         return _(

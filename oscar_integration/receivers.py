@@ -239,9 +239,10 @@ def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
 class _Look:
     """Makes the engine look at an order again. Called after the commit; once for all that changed in a transaction."""
 
-    def __init__(self, order_id: int, number: str | None, done: set[int]) -> None:
+    def __init__(self, order_id: int, number: str | None, at_once: bool, done: set[int]) -> None:
         self.order_id = order_id
         self.number = number
+        self.at_once = at_once
         # Shared by all that wait for the same commit.
         self.done = done
 
@@ -254,7 +255,7 @@ class _Look:
                 orders = get_model("order", "Order")._default_manager.filter(pk=self.order_id)
                 self.number = orders.values_list("number", flat=True).first()
             if self.number is not None:
-                rewards.check_soon(self.number)
+                rewards.check_soon(self.number, at_once=self.at_once)
         except Exception:
             logger.exception("Order #%s: a change could not be noted; the sweep will see it", self.number)
 
@@ -274,19 +275,24 @@ class _GiveBack:
             )
 
 
-def look_soon(order_id: int, order: Any = None) -> None:
-    """Look at an order after the commit. No query before it; after it one, where the order is none of ours."""
+def look_soon(order_id: int, order: Any = None, *, whole: bool = False) -> None:
+    """Look at an order after the commit. No query before it; after it one, where the order is none of ours.
+
+    Outside a transaction a change is seen while its other half is missing: Oscar writes the status before the date of
+    its change, and an event before its lines. Unless it is ``whole``, it is left to the sweep then.
+    """
     if order is not None and getattr(order, _NOT_OURS, False):
         return
+    connection = connections[DEFAULT_DB_ALIAS]
     done: set[int] = set()
     # Each change waits by itself, so that a savepoint that is rolled back takes along its own only.
-    for entry in reversed(getattr(connections[DEFAULT_DB_ALIAS], "run_on_commit", ())):
+    for entry in reversed(getattr(connection, "run_on_commit", ())):
         if isinstance(entry[1], _Look) and order_id not in entry[1].done:
             done = entry[1].done
             break
-    transaction.on_commit(
-        _Look(order_id, str(order.number) if order is not None else None, done), robust=True
-    )
+    number = str(order.number) if order is not None else None
+    look = _Look(order_id, number, whole or connection.in_atomic_block, done)
+    transaction.on_commit(look, robust=True)
 
 
 def _at_hand(instance: Any, name: str) -> Any | None:
@@ -313,6 +319,12 @@ def on_status_changed(sender: Any, order: Any, **kwargs: Any) -> None:
     look_soon(order.pk, order)
 
 
+def on_status_change_saved(sender: Any, instance: Any, raw: bool = False, **kwargs: Any) -> None:
+    """Now the date of the change is there too: Oscar writes it last."""
+    if not raw:
+        look_soon(instance.order_id, _at_hand(instance, "order"), whole=True)
+
+
 def on_line_saved(
     sender: Any, instance: Any, created: bool, raw: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
@@ -329,13 +341,13 @@ def on_event_quantity_saved(sender: Any, instance: Any, raw: bool = False, **kwa
     """Oscar saves an event before the quantities of its lines."""
     if not raw:
         event = instance.event
-        look_soon(event.order_id, _at_hand(event, "order"))
+        look_soon(event.order_id, _at_hand(event, "order"), whole=True)
 
 
 def on_source_saved(sender: Any, instance: Any, created: bool, raw: bool = False, **kwargs: Any) -> None:
     """Only a refund concerns us."""
     if not raw and instance.amount_refunded:
-        look_soon(instance.order_id, _at_hand(instance, "order"))
+        look_soon(instance.order_id, _at_hand(instance, "order"), whole=True)
 
 
 def connect() -> None:
@@ -356,6 +368,7 @@ def connect() -> None:
     listen(order_status_changed, on_status_changed)
     listen(post_save, on_order_saved, get_model("order", "Order"))
     listen(post_save, on_line_saved, get_model("order", "Line"))
+    listen(post_save, on_status_change_saved, get_model("order", "OrderStatusChange"))
     for name in ("ShippingEvent", "PaymentEvent"):
         listen(post_save, on_event_saved, get_model("order", name))
         listen(post_save, on_event_quantity_saved, get_model("order", f"{name}Quantity"))

@@ -20,6 +20,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 
@@ -138,17 +139,19 @@ def _offer(request: DiscountRequest, currency: str) -> Any:
         }
     elif currency:
         name = f"{name} ({currency})"
+    # The shop may rename it, so it is known by what it does, and for whom it was named.
+    kind = f"{currency}/{get_language() or settings.LANGUAGE_CODE}"
     wanted = {
         "offer_type": ConditionalOffer.VOUCHER,
         "condition__proxy_class": _path(PersonalCondition),
-        "condition__type": currency,
+        "condition__type": kind,
         "condition__value": minimum or None,
         "benefit__proxy_class": _path(benefit_class),
         "benefit__value": value,
     }
     candidate = name
     for number in range(2, 20):
-        found = ConditionalOffer.objects.filter(name=candidate, **wanted).first()
+        found = ConditionalOffer.objects.filter(**wanted).order_by("pk").first()
         if found is not None:
             return found
         try:
@@ -159,17 +162,14 @@ def _offer(request: DiscountRequest, currency: str) -> Any:
                     priority=PRIORITY,
                     max_basket_applications=1,
                     condition=get_model("offer", "Condition").objects.create(
-                        proxy_class=_path(PersonalCondition), type=currency, value=minimum or None
+                        proxy_class=_path(PersonalCondition), type=kind, value=minimum or None
                     ),
                     benefit=get_model("offer", "Benefit").objects.create(
                         proxy_class=_path(benefit_class), value=value
                     ),
                 )
         except IntegrityError:
-            # Made at this moment by another process; or the shop's, or changed by it: then ours has another name.
-            found = ConditionalOffer.objects.filter(name=candidate, **wanted).first()
-            if found is not None:
-                return found
+            # Made at this moment by another process; or the name is that of an offer that gives something else.
             candidate = f"{name} ({number})"
     raise IntegrityError(f"no free name for the offer {name}")
 
@@ -217,17 +217,23 @@ class _FromRow:
 
 
 class PersonalCondition(_FromRow):
-    """The basket of the person whom the engine gave the voucher to, in the currency ``type``, from ``value`` on.
+    """The basket of the person whom the engine gave the voucher to, in a currency, from ``value`` on.
+
+    The row's ``type`` is "<currency>/<language>": no currency is any, and the language is that of the offer's name.
 
     ``value`` counts the goods with tax, after the discounts that come before ours. Asked without a voucher ("could such
     a voucher be used here?") it answers for currency and minimum only.
     """
 
     @property
+    def currency(self) -> str:
+        return self.type.partition("/")[0]
+
+    @property
     def name(self) -> str:
-        if self.value and self.type:
+        if self.value and self.currency:
             return _("Referral: the person invited, from %(minimum)s") % {
-                "minimum": credit.format_money(self.value, self.type)
+                "minimum": credit.format_money(self.value, self.currency)
             }
         return _("Referral: the person invited")
 
@@ -249,7 +255,7 @@ class PersonalCondition(_FromRow):
 
     def is_met(self, basket: Any) -> bool:
         lines = list(basket.all_lines())
-        if self.type and any(line.purchase_info.price.currency != self.type for line in lines):
+        if self.currency and any(line.purchase_info.price.currency != self.currency for line in lines):
             return False
         return not self.value or goods_value(lines) >= self.value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -150,3 +151,32 @@ def create_order(basket: Any, *, user: Any = None, email: str = "", **values: An
     )
     basket.submit()
     return type(order).objects.get(pk=order.pk)
+
+
+def site_offer(name: str, percent: str, product: Any = None, **values: Any) -> Any:
+    reach = factories.RangeFactory(
+        name=f"Range of {name}", includes_all_products=product is None, products=[product] if product else []
+    )
+    return factories.ConditionalOfferFactory(
+        name=name,
+        offer_type=values.pop("offer_type", get_model("offer", "ConditionalOffer").SITE),
+        condition=factories.ConditionFactory(range=reach, type="Count", value=1),
+        benefit=factories.BenefitFactory(
+            range=reach, type="Percentage", value=Decimal(percent), max_affected_items=None
+        ),
+        max_basket_applications=1,
+        **values,
+    )
+
+
+def shop_voucher(code: str, percent: str) -> Any:
+    voucher = factories.VoucherFactory(
+        code=code,
+        name=f"Voucher {code}",
+        start_datetime=timezone.now() - timedelta(days=1),
+        end_datetime=timezone.now() + timedelta(days=1),
+    )
+    voucher.offers.add(
+        site_offer(f"Offer {code}", percent, offer_type=get_model("offer", "ConditionalOffer").VOUCHER)
+    )
+    return voucher

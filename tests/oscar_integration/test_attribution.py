@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 
 from example_site.card.gateway import ACCEPTED, ASKS_THE_BANK
 from oscar_integration import attach_claim
-from tests.oscar_integration.shopping import Friend, create_order, fill_basket
+from tests.oscar_integration.shopping import Friend, create_order, fill_basket, shop_voucher
 from wagtail_referrals import people, tracking
 from wagtail_referrals.people import code_of
 from wagtail_referrals.referrals.models import Purchase, Referral
@@ -249,3 +249,27 @@ def test_the_last_link_counts(
     assert friend.basket().total_incl_tax == D("180.00")
     friend.as_guest("lea@example.com")
     attributed(friend.buy(), advocate, discount="20.00")
+
+
+def test_a_click_between_the_preview_and_the_order(
+    friend: Friend, advocate: Any, terms: Any, mat: Any
+) -> None:
+    """The order counts; what was shown as its total stays."""
+    friend.add("MAT")
+    friend.as_guest("lea@example.com")
+    friend.deliver()
+    friend.client.post(friend.url("checkout/preview/"), friend.card(ACCEPTED))
+    friend.click(advocate, terms)
+    friend.client.post(friend.url("checkout/preview/"), {"action": "place_order", **friend.card(ACCEPTED)})
+    order = get_model("order", "Order").objects.get()
+    assert order.total_incl_tax == D("100.00")
+    attributed(order, advocate, discount="0.00")
+
+
+def test_a_shops_voucher_ties_the_basket_too(friend: Friend, advocate: Any, terms: Any, mat: Any) -> None:
+    friend.add("MAT")
+    friend.click(advocate, terms)
+    shop_voucher("SPRING", "20")
+    friend.type_code("SPRING")
+    assert Claim.objects.get().baskets.count() == 1
+    assert friend.basket().total_incl_tax == D("80.00")

@@ -5,26 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
+from django.utils import timezone
 from oscar.apps.basket.signals import basket_addition
 from oscar.apps.checkout.signals import pre_payment
-from oscar.apps.order.signals import order_placed
+from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_class, get_model
 
+from example_site.backoffice import orders
 from example_site.card.gateway import ACCEPTED
-from oscar_integration import receivers
-from tests.oscar_integration.shopping import Friend, create_order, fill_basket
-from tests.oscar_integration.test_vouchers import shop_voucher
+from oscar_integration import attach_claim, receivers
+from oscar_integration.basket import ReferralCheckoutMixin, ReferralCodeMixin
+from tests.oscar_integration.shopping import Friend, create_order, fill_basket, shop_voucher
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.people import code_of
 from wagtail_referrals.referrals.models import Purchase, Referral
-from wagtail_referrals.rewards.models import DiscountGrant
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
 
 D = Decimal
@@ -184,12 +189,18 @@ def _direct(order: Any) -> None:
     order.save()
 
 
+def _announced(order: Any) -> None:
+    type(order).objects.filter(pk=order.pk).update(status="Complete")
+    order_status_changed.send(sender=None, order=order, old_status="Pending", new_status="Complete")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param(lambda order: order.set_status("Paid"), id="status"),
         pytest.param(_direct, id="status written directly"),
         pytest.param(_line, id="status of a line"),
+        pytest.param(_announced, id="status written by a query and announced"),
         pytest.param(lambda order: _event("Shipped", "ShippingEvent", order), id="shipping event"),
         pytest.param(lambda order: _event("Refund", "PaymentEvent", order), id="payment event"),
         pytest.param(_refund, id="refund of a source"),
@@ -202,7 +213,7 @@ def test_a_change_makes_the_engine_look(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(rewards, "check_soon", looked.append)
+    monkeypatch.setattr(rewards, "check_soon", lambda number, **how: looked.append(number))
     with django_capture_on_commit_callbacks(execute=True):
         change(get_model("order", "Order").objects.get())
     assert looked == [attributed.number]
@@ -213,12 +224,32 @@ def test_an_event_is_looked_at_again_when_its_lines_are_known(
 ) -> None:
     """Oscar saves them one after the other; without a transaction each is a commit of its own."""
     looked: list[str] = []
-    monkeypatch.setattr(rewards, "check_soon", looked.append)
+    monkeypatch.setattr(rewards, "check_soon", lambda number, **how: looked.append(number))
     with django_capture_on_commit_callbacks(execute=True):
         event = _event("Refund", "PaymentEvent", attributed)
     with django_capture_on_commit_callbacks(execute=True):
         event.line_quantities.create(line=attributed.lines.get(), quantity=1)
     assert looked == [attributed.number] * 2
+
+
+def test_outside_a_transaction_nothing_is_settled_before_all_is_written(
+    transactional_db: None, france: Any, advocate: Any, camille: Any, terms: Any, mat: Any, time_machine: Any
+) -> None:
+    """Oscar writes "Shipped" first and when it came to that afterwards: in between the days would seem to be over."""
+    start = timezone.now()
+    friend = Friend()
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.as_guest("lea@example.com")
+    order = friend.buy()
+    time_machine.move_to(start + timedelta(days=20))
+    order.set_status("Paid")
+    order.set_status("Shipped")
+    referral = Referral.objects.get()
+    assert referral.state == "waiting_period"
+    assert referral.hold_until >= start + timedelta(days=34)
+    assert not Reward.objects.filter(given_at__isnull=False).exists()
+    assert credit.available(camille, "EUR") == 0
 
 
 def test_what_does_not_concern_us_is_not_looked_at(
@@ -243,12 +274,6 @@ def test_what_was_rolled_back_is_not_looked_at(
 def test_from_the_order_to_the_reward(
     attributed: Any, camille: Any, django_capture_on_commit_callbacks: Any, time_machine: Any
 ) -> None:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from example_site.backoffice import orders
-
     start = timezone.now()
     with django_capture_on_commit_callbacks(execute=True):
         orders.mark_paid(attributed)
@@ -267,8 +292,6 @@ def test_from_the_order_to_the_reward(
 def test_the_discount_comes_back_when_the_order_was_cancelled_before_delivery(
     attributed: Any, friend: Friend, django_capture_on_commit_callbacks: Any
 ) -> None:
-    from example_site.backoffice import orders
-
     with django_capture_on_commit_callbacks(execute=True):
         orders.cancel(attributed)
     assert Referral.objects.get().state == "waiting_order"
@@ -357,8 +380,6 @@ def test_an_order_that_was_missed_is_attributed_by_a_second_call(
 
 @pytest.mark.django_db
 def test_forged_cookies_and_tokens_are_ignored(friend: Friend, mat: Any, terms: Any) -> None:
-    from oscar_integration import attach_claim
-
     for value in ("", "x" * 5000, "1:2:3", "\x00", "é"):
         friend.client.cookies["referral"] = value
         friend.client.cookies["oscar_open_basket"] = value
@@ -371,11 +392,6 @@ def test_forged_cookies_and_tokens_are_ignored(friend: Friend, mat: Any, terms: 
 
 @pytest.mark.django_db
 def test_our_views_are_on_top_of_the_shops(settings: Any) -> None:
-    from django.apps import apps
-    from django.urls import resolve
-
-    from oscar_integration.basket import ReferralCheckoutMixin, ReferralCodeMixin
-
     assert issubclass(resolve("/en/basket/vouchers/add/").func.view_class, ReferralCodeMixin)
     assert issubclass(resolve("/en/checkout/preview/").func.view_class, ReferralCheckoutMixin)
     before = apps.get_app_config("basket").add_voucher_view

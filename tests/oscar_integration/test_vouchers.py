@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +13,18 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from oscar.core.loading import get_class, get_model
-from oscar.test import factories
 
 from example_site.card.gateway import ASKS_THE_BANK
 from oscar_integration import OscarShop, attach_claim, vouchers
-from tests.oscar_integration.shopping import Friend, create_order, fill_basket, make_product, make_program
+from tests.oscar_integration.shopping import (
+    Friend,
+    create_order,
+    fill_basket,
+    make_product,
+    make_program,
+    shop_voucher,
+    site_offer,
+)
 from wagtail_referrals import rewards, tracking
 from wagtail_referrals.kinds import DiscountRequest
 from wagtail_referrals.people import code_of
@@ -61,33 +67,6 @@ def claimed(advocate: Any, terms: Any, *products: Any, user: Any = None) -> Any:
     basket = fill_basket(*products, user=user)
     assert attach_claim(basket, tracking.token_for(visit)) is not None
     return basket
-
-
-def site_offer(name: str, percent: str, product: Any = None, **values: Any) -> Any:
-    reach = factories.RangeFactory(
-        name=f"Range of {name}", includes_all_products=product is None, products=[product] if product else []
-    )
-    return factories.ConditionalOfferFactory(
-        name=name,
-        offer_type=values.pop("offer_type", ConditionalOffer.SITE),
-        condition=factories.ConditionFactory(range=reach, type="Count", value=1),
-        benefit=factories.BenefitFactory(
-            range=reach, type="Percentage", value=D(percent), max_affected_items=None
-        ),
-        max_basket_applications=1,
-        **values,
-    )
-
-
-def shop_voucher(code: str, percent: str) -> Any:
-    voucher = factories.VoucherFactory(
-        code=code,
-        name=f"Voucher {code}",
-        start_datetime=timezone.now() - timedelta(days=1),
-        end_datetime=timezone.now() + timedelta(days=1),
-    )
-    voucher.offers.add(site_offer(f"Offer {code}", percent, offer_type=ConditionalOffer.VOUCHER))
-    return voucher
 
 
 # Issuing
