@@ -1,4 +1,7 @@
-"""The studio's pages, in English and in French, with their pictures. A page that an editor has changed is left alone."""
+"""The studio's pages, in English and in French, with their pictures.
+
+A page that an editor has changed is left alone.
+"""
 
 import json
 from typing import Any

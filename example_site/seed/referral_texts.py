@@ -11,7 +11,8 @@ LANDING: dict[str, Any] = {
         "search_description": "A present for your first order at Studio Souffle.",
         "headline": "{name} invites you to breathe in",
         "introduction": (
-            "<p>We are a small yoga studio in Nantes, with a shop for what we use ourselves. Come for a class, or have a "
+            "<p>We are a small yoga studio in Nantes, with a shop for what we use ourselves. Come for a "
+            "class, or have a "
             "mat sent home: your present is in the basket already, without a code.</p>"
         ),
         "steps": [
@@ -27,8 +28,10 @@ LANDING: dict[str, Any] = {
         "search_description": "Un cadeau pour votre première commande au Studio Souffle.",
         "headline": "{name} vous invite à souffler",
         "introduction": (
-            "<p>Nous sommes un petit studio de yoga à Nantes, avec une boutique pour ce que nous utilisons nous-mêmes. "
-            "Venez à un cours, ou faites-vous livrer un tapis : votre cadeau est déjà dans le panier, sans code à "
+            "<p>Nous sommes un petit studio de yoga à Nantes, avec une boutique pour ce que nous "
+            "utilisons nous-mêmes. "
+            "Venez à un cours, ou faites-vous livrer un tapis : votre cadeau est déjà dans le panier, "
+            "sans code à "
             "saisir.</p>"
         ),
         "steps": [
@@ -52,7 +55,8 @@ HUB: dict[str, Any] = {
         "search_description": "Share Studio Souffle with your friends: they get a present, and so do you.",
         "headline": "Good things are better shared",
         "introduction": (
-            "<p>Half of the people on our mats came because a friend took them along. Share your link: your friends get a "
+            "<p>Half of the people on our mats came because a friend took them along. Share your link: "
+            "your friends get a "
             "present for their first order, and you get credit for your next one.</p>"
         ),
         "steps": [
@@ -60,18 +64,22 @@ HUB: dict[str, Any] = {
             ("Your friend orders", "Their present is in the basket already, without a code."),
             (
                 "You get your credit",
-                "Once the order is paid, delivered and not sent back. You see at any time what it is waiting for.",
+                "Once the order is paid, delivered and not sent back. You see at any time what it is "
+                "waiting for.",
             ),
         ],
     },
     "fr": {
         "title": "Parrainer un proche",
         "slug": "parrainer-un-proche",
-        "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un crédit pour vous.",
+        "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un "
+        "crédit pour vous.",
         "headline": "Les bonnes choses se partagent",
         "introduction": (
-            "<p>La moitié des personnes sur nos tapis sont venues parce qu'un proche les a emmenées. Partagez votre lien : "
-            "vos proches reçoivent un cadeau pour leur première commande, et vous un crédit pour la suivante.</p>"
+            "<p>La moitié des personnes sur nos tapis sont venues parce qu'un proche les a emmenées. "
+            "Partagez votre lien : "
+            "vos proches reçoivent un cadeau pour leur première commande, et vous un crédit pour la "
+            "suivante.</p>"
         ),
         "steps": [
             (
@@ -93,7 +101,8 @@ HOME_BLOCK: dict[str, Any] = {
         "value": {
             "image": None,
             "heading": "Bring a friend along",
-            "text": "<p>Share your link: your friends get a present for their first order, and you get credit for your "
+            "text": "<p>Share your link: your friends get a present for their first order, and you get "
+            "credit for your "
             "next one.</p>",
             "link": {"text": "Refer a friend", "page": None, "category": ""},
             "picture_on_the_right": True,
@@ -104,7 +113,8 @@ HOME_BLOCK: dict[str, Any] = {
         "value": {
             "image": None,
             "heading": "Venez avec un proche",
-            "text": "<p>Partagez votre lien : vos proches reçoivent un cadeau pour leur première commande, et vous un "
+            "text": "<p>Partagez votre lien : vos proches reçoivent un cadeau pour leur première "
+            "commande, et vous un "
             "crédit pour la suivante.</p>",
             "link": {"text": "Parrainer un proche", "page": None, "category": ""},
             "picture_on_the_right": True,
@@ -117,38 +127,48 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
     "opening": {
         "en": {
             "headline": "Back on the mat, together",
-            "share_message": "I am going back to yoga at Studio Souffle. With my link you pay less for your first order:",
-            "small_print": "For the first order of new customers. Referrers are rewarded at most twice in this program.",
+            "share_message": "I am going back to yoga at Studio Souffle. With my link you pay less for "
+            "your first order:",
+            "small_print": "For the first order of new customers. Referrers are rewarded at most twice "
+            "in this program.",
         },
         "fr": {
             "headline": "On reprend ensemble",
-            "share_message": "Je reprends le yoga au Studio Souffle. Avec mon lien, votre première commande coûte moins :",
-            "small_print": "Pour la première commande des nouveaux clients. Chaque parrain est récompensé deux fois au plus "
+            "share_message": "Je reprends le yoga au Studio Souffle. Avec mon lien, votre première "
+            "commande coûte moins :",
+            "small_print": "Pour la première commande des nouveaux clients. Chaque parrain est "
+            "récompensé deux fois au plus "
             "dans ce programme.",
         },
     },
     "classic": {
         "en": {
-            "share_message": "I practice at Studio Souffle and thought of you. With my link your first order costs less:",
-            "small_print": "For the first order of new customers, delivery not included. Credit is used at checkout and "
+            "share_message": "I practice at Studio Souffle and thought of you. With my link your first "
+            "order costs less:",
+            "small_print": "For the first order of new customers, delivery not included. Credit is used "
+            "at checkout and "
             "cannot be paid out in cash.",
         },
         "fr": {
-            "share_message": "Je pratique au Studio Souffle et j'ai pensé à vous. Avec mon lien, votre première commande "
+            "share_message": "Je pratique au Studio Souffle et j'ai pensé à vous. Avec mon lien, votre "
+            "première commande "
             "coûte moins :",
-            "small_print": "Pour la première commande des nouveaux clients, hors livraison. Le crédit s'utilise au moment de "
+            "small_print": "Pour la première commande des nouveaux clients, hors livraison. Le crédit "
+            "s'utilise au moment de "
             "payer et n'est pas échangeable contre de l'argent.",
         },
     },
     "workshops": {
         "en": {
             "headline": "Two on a workshop",
-            "share_message": "Shall we do a workshop together? With my link you pay less for your first order:",
+            "share_message": "Shall we do a workshop together? With my link you pay less for your first "
+            "order:",
             "small_print": "For the first three friends. For the first order of new customers.",
         },
         "fr": {
             "headline": "À deux en atelier",
-            "share_message": "On fait un atelier ensemble ? Avec mon lien, votre première commande coûte moins :",
+            "share_message": "On fait un atelier ensemble ? Avec mon lien, votre première commande "
+            "coûte moins :",
             "small_print": "Pour les trois premières personnes invitées, sur leur première commande.",
         },
     },
