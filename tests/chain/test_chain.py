@@ -1,0 +1,220 @@
+"""The whole chain in the seeded shop, by clicks: from the editor's first one to money spent and taken back.
+
+Its steps one by one, with all their ways to go wrong, are tested in tests/site, tests/oscar_integration and tests/admin.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.core import mail
+from django.utils import timezone
+from oscar.core.loading import get_model
+
+from tests.browser_fixtures import PHONE
+from tests.chain import people
+from wagtail_referrals import credit, messages, rewards
+from wagtail_referrals.programs import pick_terms
+from wagtail_referrals.programs.models import Program, Terms
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.tracking.models import Visit
+
+Product = get_model("catalogue", "Product")
+
+
+def address_of(upc: str) -> str:
+    return Product.objects.get(upc=upc).get_absolute_url()
+
+
+@pytest.fixture
+def later():
+    """So many days pass since the start, for the server and everybody: the sweep runs, and mails go out."""
+    start = timezone.now()
+    travels = []
+
+    def pass_days(days: float) -> None:
+        travels.append(time_machine.travel(start + timedelta(days=days), tick=True))
+        travels[-1].start()
+        rewards.sweep()
+        messages.deliver_pending()
+
+    yield pass_days
+    for travel in reversed(travels):
+        travel.stop()
+
+
+def camille():
+    return get_user_model().objects.get(email="camille@example.com")
+
+
+def published() -> Program:
+    """The classic program, published without a browser for the tests of later steps."""
+    from wagtail_referrals.programs.presets import presets
+
+    program = presets.get("give_percent_get_credit").build()
+    program.save()
+    program.save_revision().publish()
+    return program
+
+
+def test_from_the_first_click_to_the_refund(studio, new_page, browser_problems, later, settings):
+    # Nobody has to sign in again when the clock moves on.
+    settings.SESSION_COOKIE_AGE = 60 * 60 * 24 * 100
+    first_day = timezone.localdate()
+    editor = new_page()
+    people.editor_signs_in(editor)
+    people.editor_publishes_the_classic_program(editor)
+    listing = editor.inner_text("main")
+    assert "the friend gets 10% off one order" in listing
+    assert Terms.objects.count() == 1
+
+    advocate = new_page()
+    people.signs_in(advocate, "camille")
+    link = people.advocate_gets_the_link(advocate)
+    assert re.search(r"/r/[2-9A-HJKMNP-Z]{8}/$", link)
+
+    friend = new_page(**PHONE)
+    friend.goto(link)
+    assert "Camille invites you" in friend.inner_text("h1")
+    assert "10% off one order" in friend.inner_text("main")
+    assert Visit.objects.count() == 1
+    friend.get_by_role("link", name="To the shop").click()
+    people.puts_into_the_basket(friend, address_of("MAT-CORK"))
+    friend.goto("/en/basket/")
+    assert "€86.40" in friend.inner_text("main"), "the discount is there without typing anything"
+    people.goes_to_payment_as_guest(friend, "ada.moreau@example.com")
+    people.pays_by_card(friend)
+    number = people.order_number(friend)
+
+    referral = Referral.objects.get()
+    assert referral.advocate.user == camille()
+    manager = new_page()
+    people.signs_in(manager, "manager")
+    people.manager_does(manager, number, "Mark as paid", "Mark as shipped")
+    referral.refresh_from_db()
+    assert referral.state == "waiting_period", "the shop's click settled it at once"
+    advocate.goto("/en/account/refer-a-friend/")
+    assert "waiting" in advocate.inner_text("main").lower()
+    assert "ada" not in advocate.inner_text("main").lower(), "names of friends are masked"
+    editor.goto(f"/admin/referrals/referrals/inspect/{referral.pk}/")
+    story = editor.inner_text("main")
+    assert f"placed order {number}" in story
+    assert "waiting period" in story
+
+    later(13.9)
+    assert credit.available(camille(), "EUR") == 0
+    later(14.1)
+    later(14.2)
+    assert credit.available(camille(), "EUR") == Decimal("15.00")
+    to_camille = [message for message in mail.outbox if message.to == ["camille@example.com"]]
+    assert [message.subject for message in to_camille] == ["€15.00 for you"]
+    advocate.goto("/en/account/refer-a-friend/")
+    assert "€15.00" in advocate.inner_text("main")
+
+    people.puts_into_the_basket(advocate, address_of("MAT-CORK"))
+    people.goes_to_payment_as_customer(advocate)
+    advocate.get_by_label("Use my €15.00").check()
+    advocate.get_by_role("button", name="Use my credit").click()
+    people.pays_by_card(advocate, people.DECLINED)
+    advocate.get_by_text("declined this card").wait_for()
+    assert credit.available(camille(), "EUR") == Decimal("15.00"), "a declined card frees the credit at once"
+    people.pays_by_card(advocate)
+    spent = people.order_number(advocate)
+    sources = get_model("payment", "Source").objects.filter(order__number=spent)
+    assert {source.source_type.code: source.amount_allocated for source in sources} == {
+        "referral-credit": Decimal("15.00"),
+        "card": Decimal("81.00"),
+    }
+
+    people.manager_refunds(manager, number, "43.20")
+    referral.refresh_from_db()
+    assert referral.state == "rewarded", "a fixed reward stays after half a refund"
+    people.manager_refunds(manager, number, "43.20")
+    referral.refresh_from_db()
+    assert referral.state == "taken_back"
+    account = credit.account_of(camille(), "EUR")
+    assert (account.balance, account.shortfall) == (0, Decimal("15.00"))
+    advocate.goto("/en/account/refer-a-friend/")
+    assert "to recover" in advocate.inner_text("main").lower()
+
+    editor.goto("/admin/referrals/programs/")
+    editor.get_by_role("link", name="Referral summary").click()
+    # Weeks have passed since the order; the year may have ended too.
+    editor.goto(
+        f"/admin/referrals/summary/?period=custom&first={first_day:%Y-%m-%d}&last={timezone.now():%Y-%m-%d}"
+    )
+    figures = editor.inner_text("main")
+    for expected in ("€86.40", "€15.00", "€9.60"):
+        assert expected in figures
+    browser_problems.assert_none()
+
+
+def test_the_editor_sees_the_sentence_and_the_page_before_anything_is_promised(
+    studio, new_page, browser_problems
+):
+    editor = new_page()
+    people.editor_signs_in(editor)
+    editor.goto("/admin/referrals/programs/add/?preset=give_percent_get_credit")
+    sentence = editor.locator(".referral-sentence__text").first
+    assert "the friend gets 10% off one order" in sentence.inner_text()
+    editor.locator("input[name$='-percent']").first.fill("20")
+    editor.locator("input[name$='-percent']").first.press("Tab")
+    editor.locator(".referral-sentence__text", has_text="20% off one order").wait_for()
+    editor.get_by_role("button", name="Save draft").click()
+    editor.wait_for_url(re.compile(r"/edit/"))
+    assert not Program.objects.get().live
+    assert pick_terms(site_id=None) is None, "a draft promises nothing"
+    editor.get_by_role("button", name="Toggle preview").click()
+    preview = editor.frame_locator("iframe[id*=preview]").first
+    preview.get_by_text("20% off one order").first.wait_for()
+    assert Visit.objects.count() == 0, "a preview is no visit"
+    browser_problems.assert_none()
+
+
+def test_the_discount_leaves_before_the_preview_when_the_guest_is_a_customer(
+    studio, new_page, browser_problems
+):
+    published()
+    advocate = new_page()
+    people.signs_in(advocate, "camille")
+    link = people.advocate_gets_the_link(advocate)
+    first = new_page()
+    people.puts_into_the_basket(first, address_of("MAT-CORK"))
+    people.goes_to_payment_as_guest(first, "tom@example.com")
+    people.pays_by_card(first)
+    people.order_number(first)
+
+    again = new_page()
+    again.goto(link)
+    people.puts_into_the_basket(again, address_of("MAT-CORK"))
+    again.goto("/en/basket/")
+    assert "€86.40" in again.inner_text("main")
+    people.starts_checkout_as_guest(again, "Tom@example.com")
+    told = again.inner_text("body")
+    assert "new customers" in told
+    assert "€96.00" in told, "the reason comes with the new total"
+    browser_problems.assert_none()
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_code_typed_on_another_device(studio, new_page, browser_problems, language):
+    published()
+    advocate = new_page()
+    people.signs_in(advocate, "camille")
+    code = people.advocate_gets_the_link(advocate).rstrip("/").rsplit("/", 1)[1]
+    friend = new_page(**PHONE, locale=f"{language}-{language.upper()}")
+    people.puts_into_the_basket(friend, address_of("MAT-CORK").replace("/en/", f"/{language}/"))
+    friend.goto(f"/{language}/basket/")
+    friend.locator("#voucher_form_link a, #voucher_form_link button").first.click()
+    friend.fill("#id_code", code.lower())
+    friend.locator("#voucher_form button[type=submit]").click()
+    friend.wait_for_load_state()
+    friend.goto(f"/{language}/basket/")
+    shown = friend.inner_text("main").replace("\u202f", " ").replace("\xa0", " ")
+    assert ("86,40 €" if language == "fr" else "€86.40") in shown
+    browser_problems.assert_none()
