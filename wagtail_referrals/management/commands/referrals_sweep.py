@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from datetime import datetime
+from datetime import time as time_of_day
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from wagtail_referrals.messages import deliver_pending
@@ -23,23 +27,52 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="Go on, with a pause of so many seconds, until interrupted.",
         )
+        parser.add_argument(
+            "--now",
+            metavar="DATE",
+            help=(
+                "For trying out only, on data that you can throw away: settle as if it were this day or moment (ISO "
+                "8601). Everything that ends until then ends: waiting periods, days to order, credit. What was "
+                "settled too early is judged by the real date again when its order changes, and taken back."
+            ),
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         every = options["every"]
         if every is not None and every < 1:
             raise CommandError(_("--every takes a number of seconds from 1."))
-        while True:
-            self._run(quiet=every is not None)
+        now = self._moment(options["now"])
+        if now is not None and every is not None:
+            raise CommandError(_("--now and --every exclude each other."))
+        try:
+            while True:
+                self._run(quiet=every is not None, now=now)
+                if every is None:
+                    return
+                time.sleep(every)
+        except KeyboardInterrupt:
             if every is None:
-                return
-            time.sleep(every)
+                raise
 
-    def _run(self, *, quiet: bool) -> None:
+    def _moment(self, text: str | None) -> datetime | None:
+        """The end of that day, or that moment; in the site's time zone unless it names one."""
+        if text is None:
+            return None
+        try:
+            day = parse_date(text)
+            moment = datetime.combine(day, time_of_day.max) if day is not None else parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None:
+            raise CommandError(_("--now takes a date, like 2030-12-31."))
+        return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+
+    def _run(self, *, quiet: bool, now: datetime | None) -> None:
         def progress(settled: int) -> None:
             self.stdout.write(_("%(settled)s referrals settled …") % {"settled": settled})
 
-        run = sweep(progress=progress)
-        sent = deliver_pending()
+        run = sweep(now=now, progress=progress)
+        sent = deliver_pending(now=now)
         if quiet and not (run.settled or run.failed or sent):
             return
         self.stdout.write(
