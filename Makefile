@@ -52,17 +52,31 @@ $(VENV)/.lint: pyproject.toml | $(PY)
 
 # --- the two commands --------------------------------------------------------------------------------------------------
 
+# The shop's own database is made under another name, so that one whose making was interrupted is made anew.
+DEMO := example_site/demo.sqlite3
+FILL := $(PY) manage.py migrate && $(PY) manage.py seed_shop && $(PY) manage.py seed_history
+
+demo: export EXAMPLE_HOST = $(HOST):$(PORT)
 demo: $(VENV)/.demo ## Fill the example shop and serve it
-	@echo "Preparing the database"
-	@$(PY) manage.py migrate
-	@$(PY) manage.py seed_shop
-	@if $(PY) manage.py help seed_history >/dev/null 2>&1; then $(PY) manage.py seed_history; fi
+	@if [ -n "$$EXAMPLE_DATABASE$$EXAMPLE_POSTGRES" ] || [ -f $(DEMO) ]; then \
+		echo "Preparing the database"; \
+		$(FILL); \
+	else \
+		echo "Making the database, with three months of history (1 to 2 minutes the first time)"; \
+		rm -rf $(DEMO).part* example_site/mail; \
+		export EXAMPLE_DATABASE=$(DEMO).part; \
+		$(FILL) && mv $(DEMO).part $(DEMO); \
+	fi
 	@echo
 	@echo "The shop:              http://$(HOST):$(PORT)/"
 	@echo "Wagtail, for editors:  http://$(HOST):$(PORT)/admin/"
-	@echo "Orders, for the shop:  http://$(HOST):$(PORT)/dashboard/"
+	@echo "Orders, for the shop:  http://$(HOST):$(PORT)/en/dashboard/"
+	@echo "E-mails that it sent:  http://$(HOST):$(PORT)/en/mails/"
 	@echo "Stop with Ctrl-C."
-	@EXAMPLE_HOST=$(HOST):$(PORT) $(PY) manage.py runserver $(HOST):$(PORT)
+	@$(PY) manage.py referrals_sweep --every 15 & sweep=$$!; \
+	$(PY) manage.py runserver $(HOST):$(PORT) & server=$$!; \
+	trap 'kill $$sweep $$server 2>/dev/null' EXIT; trap 'exit 0' INT TERM HUP; \
+	wait $$server
 
 test: $(VENV)/.test ## Run every test; RUNS="sqlite browser" for some
 	@$(PY) -m tests --workers $(WORKERS) $(RUNS)

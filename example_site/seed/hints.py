@@ -1,5 +1,84 @@
-"""Who has what in the demonstration: printed after seeding."""
+"""Who has what in the demonstration, read from the database: printed after seeding."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.utils import timezone, translation
+from oscar.core.loading import get_model
+
+from example_site.seed.people import ADVOCATES, FRIENDS
+from wagtail_referrals import credit, people
+from wagtail_referrals.credit.models import Account
+from wagtail_referrals.referrals.models import Purchase, Referral
+
+Order = get_model("order", "Order")
+User = get_user_model()
 
 
 def hints() -> list[str]:
-    return []
+    """Lines for somebody who is about to try the shop."""
+    with translation.override("en"):
+        return [
+            "",
+            "Share links to try, in a private window:",
+            *_share_links(),
+            "",
+            "Friends who have never ordered, with an account: "
+            + ", ".join(person.email for person in _new_customers()),
+            f"  {FRIENDS[1].email} has ordered before: the offer is not for him.",
+            "",
+            "What is waiting:",
+            *_waiting(),
+            "",
+            "Step by step, with all of it: docs/tutorials/first-referral.md",
+        ]
+
+
+def _share_links() -> Iterator[str]:
+    for person in ADVOCATES:
+        user = User.objects.filter(email=person.email).first()
+        advocate = people.find_advocate(user) if user is not None else None
+        if advocate is None:
+            continue
+        path = people.share_path(people.code_of(advocate))
+        yield f"  http://{settings.EXAMPLE_HOST}{path}  {person.first_name} ({_credit(user)})"
+
+
+def _credit(user: Any) -> str:
+    account: Account | None = credit.account_of(user, "EUR")
+    if account is None:
+        return "no credit yet"
+    if account.shortfall:
+        return f"{credit.format_money(account.shortfall, 'EUR')} still to recover"
+    return f"{credit.format_money(account.available, 'EUR')} to spend"
+
+
+def _new_customers() -> list[Any]:
+    customers = set(Order.objects.exclude(user=None).values_list("user__email", flat=True))
+    return [person for person in FRIENDS if person.email not in customers]
+
+
+def _waiting() -> Iterator[str]:
+    for purchase in Purchase.objects.filter(referral__state=Referral.State.WAITING_PAYMENT).select_related(
+        "referral__advocate"
+    ):
+        order = Order.objects.filter(number=purchase.reference).first()
+        if order is None:
+            continue
+        todo = "shipped" if order.status == "Paid" else "paid, then as shipped"
+        yield (
+            f"  http://{settings.EXAMPLE_HOST}/en/dashboard/orders/{order.number}/  {order.status}; mark it as {todo}"
+            f" ({_referrer(purchase.referral)})"
+        )
+    held = Referral.objects.filter(state=Referral.State.WAITING_PERIOD).exclude(hold_until=None)
+    for referral in held.select_related("advocate").order_by("hold_until")[:1]:
+        until = timezone.localtime(referral.hold_until)
+        yield f"  The next waiting period ends on {until:%d %B at %H:%M} ({_referrer(referral)})"
+    for referral in Referral.objects.filter(state=Referral.State.TO_CHECK).select_related("advocate")[:1]:
+        yield f"  One referral is to be checked, under Marketing > Referrals ({_referrer(referral)})"
+
+
+def _referrer(referral: Referral) -> str:
+    return f"a friend of {referral.advocate.public_name or 'a guest'}"
