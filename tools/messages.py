@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
@@ -129,9 +129,10 @@ def _strings(value: str | tuple[str, ...]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _key(text: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:
-    """A text with a plural is a list when read from a .mo file and a tuple when read from a .po file."""
-    return text if isinstance(text, str) else tuple(text)
+def _key(message: Message) -> tuple[str | None, tuple[str, ...]]:
+    """What a translation is found by. Babel reads contexts from a .mo file as bytes, and plurals as lists."""
+    context = message.context.decode() if isinstance(message.context, bytes) else message.context
+    return context, _strings(message.id)
 
 
 def problems(po: Path) -> list[str]:
@@ -159,11 +160,9 @@ def problems(po: Path) -> list[str]:
     if not mo.exists():
         return [*found, f"{name}: not compiled, run `make messages`"]
     with mo.open("rb") as handle:
-        compiled = {(m.context, _key(m.id)): _strings(m.string) for m in read_mo(handle) if m.id}
+        compiled = {_key(m): _strings(m.string) for m in read_mo(handle) if m.id}
     written = {
-        (m.context, _key(m.id)): _strings(m.string)
-        for m in catalog
-        if m.id and all(_strings(m.string)) and not m.fuzzy
+        _key(m): _strings(m.string) for m in catalog if m.id and all(_strings(m.string)) and not m.fuzzy
     }
     if compiled != written:
         found.append(f"{name}: the .mo file is not made from this .po file, run `make messages`")

@@ -48,6 +48,17 @@ def test_what_is_wrong_is_named(tmp_path, monkeypatch, text, complaint):
     assert [line for line in messages.problems(po) if complaint in line]
 
 
+def test_texts_with_context_and_plural_compare(tmp_path, monkeypatch):
+    po = _write(
+        tmp_path,
+        monkeypatch,
+        'msgctxt "answer"\nmsgid "Yes"\nmsgstr "Oui"\n\n'
+        'msgid "a friend"\nmsgid_plural "friends"\nmsgstr[0] "un proche"\nmsgstr[1] "des proches"\n',
+        source="_p = pgettext('answer', 'Yes'), ngettext('a friend', 'friends', 2)\n",
+    )
+    assert messages.problems(po) == []
+
+
 def test_a_stale_compiled_file_is_seen(tmp_path, monkeypatch):
     po = _write(tmp_path, monkeypatch, 'msgid "Yes"\nmsgstr "Oui"\n')
     po.write_text(po.read_text(encoding="utf-8").replace('"Oui"', '"Mais oui"'), encoding="utf-8")
