@@ -19,7 +19,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench screenshots messages migrations clean
+.PHONY: help demo test lint lint-style lint-types lint-imports lint-migrations lint-templates lint-translations format bench screenshots messages migrations clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -83,14 +83,27 @@ test: $(VENV)/.test ## Run every test; RUNS="sqlite browser" for some
 
 # --- quality -----------------------------------------------------------------------------------------------------------
 
-lint: $(VENV)/.lint ## Check style, types, imports, migrations, templates and translations
-	@echo "ruff"; $(PY) -m ruff check . && $(PY) -m ruff format --check .
-	@echo "mypy"; $(PY) -m mypy $(PACKAGES)
-	@echo "import-linter"; $(VENV)/bin/lint-imports
-	@echo "migrations"; $(PY) manage.py makemigrations --check --dry-run --settings=tests.settings
+# `make -k lint` runs every check, also after a complaint.
+lint: lint-style lint-types lint-imports lint-migrations lint-templates lint-translations ## Check everything but the tests
+
+lint-style: $(VENV)/.lint
+	@echo "--- ruff"; $(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+lint-types: $(VENV)/.lint
+	@echo "--- mypy"; $(PY) -m mypy $(PACKAGES)
+
+lint-imports: $(VENV)/.lint
+	@echo "--- import-linter"; $(VENV)/bin/lint-imports
+
+lint-migrations: $(VENV)/.lint
+	@echo "--- makemigrations --check"; $(PY) manage.py makemigrations --check --dry-run --settings=tests.settings
 	@$(PY) manage.py makemigrations --check --dry-run --settings=tests.plainshop.settings
-	@echo "templates"; $(PY) -m djlint --lint --quiet $(PACKAGES) example_site
-	@echo "translations"; $(PY) tools/messages.py check
+
+lint-templates: $(VENV)/.lint
+	@echo "--- djlint"; $(PY) -m djlint --lint --quiet $(PACKAGES) example_site
+
+lint-translations: $(VENV)/.lint
+	@echo "--- translations"; $(PY) tools/messages.py check
 
 format: $(VENV)/.lint ## Put the code into the shape that lint wants
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .

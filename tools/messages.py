@@ -118,7 +118,7 @@ def update(po: Path) -> None:
     package = po.parents[3]
     catalog = _read(po)
     # A guessed translation looks like a finished one to a hurried reader: new texts start empty.
-    catalog.update(collect(package, po.stem), no_fuzzy_matching=True)
+    catalog.update(collect(package, po.stem), no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     with po.open("wb") as handle:
         write_po(handle, catalog, width=110, sort_by_file=True, include_lineno=False, ignore_obsolete=True)
