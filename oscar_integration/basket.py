@@ -232,22 +232,13 @@ def lost_since_shown(request: HttpRequest) -> bool:
 
 
 def at_login(request: HttpRequest, user: Any) -> None:
-    """Baskets are about to merge, which sends no signal: the claim goes with the person from here on."""
-    before = basket_reference(request)
+    """Baskets are about to merge, which sends no signal: the claim goes with the person from here on.
+
+    Where nobody asked for the basket before, asking for it now merges it.
+    """
     claim = commit(request, user=user)
-    if claim is None or not hasattr(request, "basket"):
-        return
-    basket = request.basket
-    if basket.owner_id == user.pk:
-        # Nobody had asked for the basket before: it was merged just now.
-        if str(basket.pk) != before:
-            tracking.link_basket(claim, str(basket.pk))
-    else:
-        theirs = get_model("basket", "Basket").open.filter(owner=user).first()
-        if theirs is not None:
-            tracking.link_basket(claim, str(theirs.pk))
-            add_vouchers(theirs, [grant.code for grant in rewards.active_discounts(claim)])
-    synchronise(request, claim)
+    if claim is not None and hasattr(request, "basket"):
+        synchronise(request, claim)
 
 
 # Words for the shopper

@@ -212,6 +212,13 @@ def test_free_delivery_is_not_used_up_where_delivery_was_free(
     assert Voucher.objects.get().num_orders == 0
 
 
+def test_free_delivery_of_what_needs_none(friend: Friend, advocate: Any) -> None:
+    make_product("PASS", "30.00", sent=False)
+    friend.click(advocate, make_program(friend_rule(kind="free_shipping")))
+    friend.add("PASS")
+    assert any("takes nothing off this basket" in message for message in friend.messages())
+
+
 def test_a_minimum(friend: Friend, advocate: Any, strap: Any, mat: Any) -> None:
     terms = make_program(friend_rule(kind="discount_percent", percent=D(10), minimum_spend={"EUR": "50.00"}))
     friend.click(advocate, terms)
@@ -226,6 +233,19 @@ def test_a_minimum(friend: Friend, advocate: Any, strap: Any, mat: Any) -> None:
 def test_another_currency_gets_nothing(advocate: Any) -> None:
     terms = make_program(friend_rule(kind="discount_fixed", amounts={"EUR": "5.00"}))
     assert has(claimed(advocate, terms, make_product("DOLLAR", "20.00", currency="USD")), "20.00")
+
+
+def test_attaching_makes_oscar_work_out_everything_anew(
+    advocate: Any, terms: Any, mat: Any, strap: Any
+) -> None:
+    site_offer("Strap week", "50", strap)
+    basket = fill_basket(mat, strap)
+    assert has(basket, "110.00")
+    visit = Visit.objects.create(advocate=advocate, terms=terms, created_at=timezone.now())
+    attach_claim(basket, tracking.token_for(visit))
+    get_class("offer.applicator", "Applicator")().apply(basket, AnonymousUser())
+    assert basket.total_incl_tax == D("100.00")
+    assert len(basket.offer_applications) == 2
 
 
 # Who
@@ -410,6 +430,18 @@ def test_a_voucher_of_the_shop_takes_precedence_and_that_is_said(
     assert basket.total_incl_tax == D("80.00")
     friend.client.post(friend.url(f"basket/vouchers/{Voucher.objects.get(code='SPRING').pk}/remove/"))
     assert friend.basket().total_incl_tax == D("90.00"), "it comes back"
+
+
+def test_a_voucher_that_may_be_combined_is_taken_as_if_ours_were_not_there(
+    friend: Friend, advocate: Any, terms: Any, mat: Any
+) -> None:
+    """Oscar would refuse it: our offer, which is exclusive, holds the goods already in this request."""
+    voucher = shop_voucher("SPRING", "20")
+    voucher.offers.update(exclusive=False)
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.type_code("SPRING")
+    assert friend.basket().total_incl_tax == D("80.00")
 
 
 def test_a_discount_taken_out_stays_out_until_the_code_is_typed(
