@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.views import generic
 from wagtail.admin.widgets import BooleanRadioSelect
@@ -173,7 +174,12 @@ class EntryIndexView(RecordIndexView):
                 label=_("Still to recover"),
                 accessor=lambda entry: signed(entry.shortfall_delta, entry.account.currency),
             ),
-            Column("order", label=_("Order"), accessor="reservation.order_number", classname=MINOR),
+            Column(
+                "order",
+                label=pgettext_lazy("purchase", "Order"),
+                accessor="reservation.order_number",
+                classname=MINOR,
+            ),
         ]
 
     def find(self, text: str) -> Q:

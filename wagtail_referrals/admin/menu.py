@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
@@ -50,7 +51,11 @@ class SummaryMenuItem(MenuItem):
 
 def summary_item() -> MenuItem:
     return SummaryMenuItem(
-        _("Summary"), reverse(SUMMARY_URL), name="referral-summary", icon_name="table", order=900
+        pgettext_lazy("referrals", "Summary"),
+        reverse(SUMMARY_URL),
+        name="referral-summary",
+        icon_name="table",
+        order=900,
     )
 
 

@@ -20,7 +20,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from wagtail.admin import messages
@@ -140,7 +140,7 @@ def purchase_facts(purchase: Purchase) -> list[str]:
                 capfirst(str(words) % {"date": date_format(timezone.localtime(moment), "DATE_FORMAT")})
             )
     if observed.get("cancelled"):
-        facts.append(gettext("Cancelled"))
+        facts.append(pgettext("purchase", "Cancelled"))
     if Decimal(observed.get("refunded") or 0):
         facts.append(
             gettext("Refunded: %(amount)s")

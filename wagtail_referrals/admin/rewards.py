@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.ui.tables import StatusTagColumn
 from wagtail.admin.views import generic
@@ -38,7 +39,10 @@ class RewardFilterSet(WagtailFilterSet):
         label=_("State"), choices=Reward.State.choices, widget=forms.CheckboxSelectMultiple
     )
     side = django_filters.ChoiceFilter(
-        label=_("Who"), choices=Side.choices, widget=forms.RadioSelect, empty_label=_("All")
+        label=_("Who"),
+        choices=Side.choices,
+        widget=forms.RadioSelect,
+        empty_label=pgettext_lazy("people", "All"),
     )
     kind = django_filters.ChoiceFilter(label=_("Reward"), choices=reward_kinds.choices)
     program = ProgramFilter("terms__program_key")

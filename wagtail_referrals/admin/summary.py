@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import TemplateView
 from wagtail.admin.staticfiles import versioned_static
@@ -88,8 +88,8 @@ DEFINITIONS: Final = [
 
 class SummaryForm(forms.Form):
     period = forms.ChoiceField(label=_("Period"), choices=PERIODS, required=False)
-    first = forms.DateField(label=_("From"), required=False, widget=AdminDateInput)
-    last = forms.DateField(label=_("To"), required=False, widget=AdminDateInput)
+    first = forms.DateField(label=pgettext_lazy("period", "From"), required=False, widget=AdminDateInput)
+    last = forms.DateField(label=pgettext_lazy("period", "To"), required=False, widget=AdminDateInput)
     program = forms.ChoiceField(label=_("Program"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

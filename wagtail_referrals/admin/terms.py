@@ -9,7 +9,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.views import generic
@@ -57,7 +57,9 @@ class TermsIndexView(RecordIndexView):
                 width="26%",
             ),
             Column("sentence", label=_("In words"), accessor=lambda terms: sentence(parse(terms))),
-            MomentColumn("created_at", label=_("Published"), sort_key="created_at", width="14%"),
+            MomentColumn(
+                "created_at", label=pgettext_lazy("terms", "Published"), sort_key="created_at", width="14%"
+            ),
         ]
 
     def find(self, text: str) -> Q:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 __all__ = ["Account", "Entry", "Lot", "Reservation"]
 
@@ -109,12 +110,12 @@ class Reservation(models.Model):
     """Credit that is set aside for the payment of one order."""
 
     class State(models.TextChoices):
-        ACTIVE = "active", _("set aside")
-        CAPTURED = "captured", _("spent")
-        RELEASED = "released", _("released")
-        EXPIRED = "expired", _("expired")
+        ACTIVE = "active", pgettext_lazy("reservation", "set aside")
+        CAPTURED = "captured", pgettext_lazy("reservation", "spent")
+        RELEASED = "released", pgettext_lazy("reservation", "released")
+        EXPIRED = "expired", pgettext_lazy("reservation", "expired")
         # The customer paid the order without credit after all: it is never captured.
-        WITHDRAWN = "withdrawn", _("not used")
+        WITHDRAWN = "withdrawn", pgettext_lazy("reservation", "not used")
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="reservations")
     # The shop's order number; Oscar uses the same number for every attempt to pay a basket.
@@ -157,15 +158,15 @@ class Entry(models.Model):
     """
 
     class Kind(models.TextChoices):
-        GRANT = "grant", _("given")
-        RESERVE = "reserve", _("set aside")
-        CAPTURE = "capture", _("spent")
-        RELEASE = "release", _("released")
-        REFUND = "refund", _("given back")
-        EXPIRE = "expire", _("expired")
-        CLAWBACK = "clawback", _("taken back")
-        RECOVERY = "recovery", _("recovered")
-        ADJUST = "adjust", _("adjusted")
+        GRANT = "grant", pgettext_lazy("movement", "given")
+        RESERVE = "reserve", pgettext_lazy("movement", "set aside")
+        CAPTURE = "capture", pgettext_lazy("movement", "spent")
+        RELEASE = "release", pgettext_lazy("movement", "released")
+        REFUND = "refund", pgettext_lazy("movement", "given back")
+        EXPIRE = "expire", pgettext_lazy("movement", "expired")
+        CLAWBACK = "clawback", pgettext_lazy("movement", "taken back")
+        RECOVERY = "recovery", pgettext_lazy("movement", "recovered")
+        ADJUST = "adjust", pgettext_lazy("movement", "adjusted")
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries")
     lot = models.ForeignKey(Lot, null=True, on_delete=models.PROTECT, related_name="entries")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from wagtail_referrals.referrals.models import Referral
 
@@ -18,10 +19,10 @@ class Message(models.Model):
     wagtail_reference_index_ignore = True
 
     class State(models.TextChoices):
-        PENDING = "pending", _("to be sent")
-        SENDING = "sending", _("being sent")
-        SENT = "sent", _("sent")
-        FAILED = "failed", _("failed")
+        PENDING = "pending", pgettext_lazy("message", "to be sent")
+        SENDING = "sending", pgettext_lazy("message", "being sent")
+        SENT = "sent", pgettext_lazy("message", "sent")
+        FAILED = "failed", pgettext_lazy("message", "failed")
 
     key = models.CharField(max_length=200, unique=True)
     kind = models.CharField(_("message"), max_length=40)

@@ -13,7 +13,7 @@ from wagtail_referrals import signals
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.messages.delivery import deliver_pending
 from wagtail_referrals.messages.models import Message
-from wagtail_referrals.programs import parse, rule_gets
+from wagtail_referrals.programs import kept_gift, parse
 from wagtail_referrals.rewards.models import Reward
 
 
@@ -53,7 +53,8 @@ def tell_about_reward(
     rule = parse(reward.terms).rule(str(reward.rule_key))
     kind = reward_kinds.get(reward.kind)
     if kind.is_discount or not kind.value_fields:
-        data["gift"] = rule_gets(rule, reward.currency) if rule is not None else str(kind.label)
+        if rule is not None:
+            data["gift"] = kept_gift(rule, reward.currency)
         if kind.is_discount and delta > 0:
             data["code"] = reward.discount.code
     else:

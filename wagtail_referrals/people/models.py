@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 __all__ = ["Advocate", "Code"]
 
@@ -19,9 +20,9 @@ class Advocate(models.Model):
     wagtail_reference_index_ignore = True
 
     class State(models.TextChoices):
-        ACTIVE = "active", _("active")
-        PAUSED = "paused", _("paused")
-        BLOCKED = "blocked", _("blocked")
+        ACTIVE = "active", pgettext_lazy("referrer", "active")
+        PAUSED = "paused", pgettext_lazy("referrer", "paused")
+        BLOCKED = "blocked", pgettext_lazy("referrer", "blocked")
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

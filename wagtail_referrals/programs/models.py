@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override
+from django.utils.translation import override, pgettext_lazy
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
 from wagtail.models import (
@@ -75,7 +75,7 @@ class Program(
         help_text=_("Leave empty to offer the program on every site."),
     )
     precedence = models.PositiveIntegerField(
-        _("order"),
+        pgettext_lazy("position", "order"),
         default=100,
         help_text=_("Where several programs are open, the one with the lowest number is offered."),
     )

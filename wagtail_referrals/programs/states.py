@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from wagtail_referrals.programs import budget
 from wagtail_referrals.programs.models import Budget, Program
@@ -17,12 +17,12 @@ from wagtail_referrals.programs.terms import draft_data
 class ProgramState(models.TextChoices):
     """Only ``OPEN`` promises anything new; what was promised is kept in every state."""
 
-    DRAFT = "draft", _("draft")
-    SCHEDULED = "scheduled", _("opens later")
-    OPEN = "open", _("open")
-    USED_UP = "used_up", _("budget used up")
-    EXPIRED = "expired", _("expired")
-    CLOSED = "closed", _("closed")
+    DRAFT = "draft", pgettext_lazy("program", "draft")
+    SCHEDULED = "scheduled", pgettext_lazy("program", "opens later")
+    OPEN = "open", pgettext_lazy("program", "open")
+    USED_UP = "used_up", pgettext_lazy("program", "budget used up")
+    EXPIRED = "expired", pgettext_lazy("program", "expired")
+    CLOSED = "closed", pgettext_lazy("program", "closed")
 
 
 def program_states(programs: Iterable[Program], *, now: datetime | None = None) -> dict[int, ProgramState]:

@@ -77,7 +77,7 @@ class TermsData:
     def to_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {name: getattr(self, name) for name in _PLAIN}
         data["program_key"] = self.program_key
-        data["rules"] = [_rule_json(rule) for rule in self.rules]
+        data["rules"] = [rule_json(rule) for rule in self.rules]
         data["budget_amounts"] = _amounts_json(self.budget_amounts)
         data["texts"] = self.texts
         return data
@@ -86,7 +86,7 @@ class TermsData:
     def from_json(cls, data: dict[str, Any]) -> TermsData:
         return cls(
             program_key=data["program_key"],
-            rules=tuple(_rule_from_json(rule) for rule in data["rules"]),
+            rules=tuple(rule_from_json(rule) for rule in data["rules"]),
             budget_amounts=as_decimals(data["budget_amounts"]),
             texts=data["texts"],
             **{name: data[name] for name in _PLAIN},
@@ -97,7 +97,8 @@ def _amounts_json(amounts: dict[str, Decimal]) -> dict[str, str]:
     return {code: str(amount) for code, amount in amounts.items()}
 
 
-def _rule_json(rule: Rule) -> dict[str, Any]:
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """The rule as JSON holds it; ``rule_from_json`` reads it."""
     return {
         "key": rule.key,
         "side": rule.side,
@@ -113,7 +114,7 @@ def _rule_json(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _rule_from_json(data: dict[str, Any]) -> Rule:
+def rule_from_json(data: dict[str, Any]) -> Rule:
     return Rule(
         **{
             **data,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf
 from wagtail_referrals.kinds import Rule, amount_words, reward_kinds, triggers
 from wagtail_referrals.programs.models import Program
-from wagtail_referrals.programs.terms import TermsData
+from wagtail_referrals.programs.terms import TermsData, rule_from_json, rule_json
 
 
 def _currency(currency: str | None) -> str:
@@ -29,6 +30,16 @@ def rule_gets(rule: Rule, currency: str | None = None) -> str:
     if rule.kind not in reward_kinds:
         return gettext("something that this site no longer knows")
     return reward_kinds.get(rule.kind).words(rule, _currency(currency))
+
+
+def kept_gift(rule: Rule, currency: str | None = None) -> dict[str, Any]:
+    """What one rule gives, as plain values: for rows whose readers have languages of their own."""
+    return {"rule": rule_json(rule), "currency": currency}
+
+
+def kept_gift_words(kept: dict[str, Any]) -> str:
+    """What ``kept_gift`` kept, in the current language."""
+    return rule_gets(rule_from_json(kept["rule"]), kept["currency"])
 
 
 def minimum_words(rule: Rule, currency: str | None = None) -> str:

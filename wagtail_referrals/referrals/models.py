@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Terms
@@ -27,11 +28,11 @@ class Referral(models.Model):
         WAITING_PAYMENT = "waiting_payment", _("waiting for payment or delivery")
         WAITING_PERIOD = "waiting_period", _("waiting period")
         TO_CHECK = "to_check", _("to check")
-        REWARDED = "rewarded", _("rewarded")
-        COMPLETE = "complete", _("complete, without a reward")
-        REFUSED = "refused", _("refused")
-        TAKEN_BACK = "taken_back", _("taken back")
-        EXPIRED = "expired", _("expired")
+        REWARDED = "rewarded", pgettext_lazy("referral", "rewarded")
+        COMPLETE = "complete", pgettext_lazy("referral", "complete, without a reward")
+        REFUSED = "refused", pgettext_lazy("referral", "refused")
+        TAKEN_BACK = "taken_back", pgettext_lazy("referral", "taken back")
+        EXPIRED = "expired", pgettext_lazy("referral", "expired")
 
     terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="referrals")
     # Copied from the terms: a friend is referred once to a program, whatever its version.
@@ -68,7 +69,8 @@ class Referral(models.Model):
         verbose_name = _("referral")
         verbose_name_plural = _("referrals")
         default_permissions = ("view",)
-        permissions = [("view_summary", "Can see the referral summary")]
+        # Wagtail translates the names of permissions where it lists them.
+        permissions = [("view_summary", gettext_noop("Can see the referral summary"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["program_key", "friend"],

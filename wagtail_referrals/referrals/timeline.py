@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit
 from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs import kept_gift_words
 from wagtail_referrals.referrals.models import Referral, TimelineEvent
 from wagtail_referrals.referrals.reasons import reason_words
 from wagtail_referrals.tracking.models import Claim
@@ -39,15 +40,20 @@ WORDS: Final[dict[str, Any]] = {
     "state": _("New state: %(state)s (%(reason)s)."),
     "state_plain": _("New state: %(state)s."),
     "state_until": _("New state: %(state)s, until %(until)s."),
-    "reward_given": _("Reward given to %(side)s: %(amount)s."),
-    "reward_reduced": _("Reward of %(side)s taken back in part, %(amount)s: %(reason)s."),
-    "reward_taken_back": _("Reward of %(side)s taken back, %(amount)s: %(reason)s."),
-    "reward_refused": _("No reward for %(side)s: %(reason)s."),
-    "reward_failed": _("Giving the reward of %(side)s failed; it will be tried again."),
-    "message": _("Message sent to %(side)s: %(message)s."),
+    "reward_given": _("Reward given %(to_side)s: %(amount)s."),
+    "reward_reduced": _("Reward %(of_side)s taken back in part, %(amount)s: %(reason)s."),
+    "reward_taken_back": _("Reward %(of_side)s taken back, %(amount)s: %(reason)s."),
+    "reward_refused": _("No reward %(for_side)s: %(reason)s."),
+    "reward_failed": _("Giving the reward %(of_side)s failed; it will be tried again."),
+    "message": _("Message sent %(to_side)s: %(message)s."),
 }
 
-SIDES: Final = {"friend": _("the friend"), "advocate": _("the referrer")}
+# With their preposition: in many languages it melts with the article.
+SIDES: Final[dict[str, dict[str, Any]]] = {
+    "to_side": {"friend": _("to the friend"), "advocate": _("to the referrer")},
+    "of_side": {"friend": _("of the friend"), "advocate": _("of the referrer")},
+    "for_side": {"friend": _("for the friend"), "advocate": _("for the referrer")},
+}
 SOURCES: Final = {
     "link": _("a share link"),
     "code": _("a typed code"),
@@ -94,12 +100,17 @@ def record(
         TimelineEvent.objects.bulk_create([event], ignore_conflicts=True)
 
 
+def gift_words(data: dict[str, Any]) -> str:
+    """What was given, of an event about something without an amount; "" for the others."""
+    return kept_gift_words(data["gift"]) if data.get("gift") else ""
+
+
 def money_words(data: dict[str, Any]) -> str:
     """The amount of an event; "a discount" and the like have none."""
     try:
         return credit.format_money(Decimal(data["amount"]), data["currency"])
     except (KeyError, InvalidOperation, TypeError):
-        return str(data.get("gift", ""))
+        return gift_words(data)
 
 
 def moment_words(text: str | None) -> str:
@@ -119,14 +130,14 @@ def event_words(event: TimelineEvent) -> str:
         % {
             "source": SOURCES.get(str(data.get("source")), data.get("source", "")),
             "reason": reason_words(reason),
-            "gift": data.get("gift", ""),
+            "gift": gift_words(data),
             "amount": money_words(data),
             "reference": data.get("reference", ""),
             "check": CHECKS.get(str(data.get("check")), data.get("check", "")),
             "note": data.get("note", ""),
             "state": dict(Referral.State.choices).get(str(data.get("state")), data.get("state", "")),
             "until": moment_words(data.get("until")),
-            "side": SIDES.get(str(data.get("side")), data.get("side", "")),
+            **{name: sides.get(str(data.get("side")), data.get("side", "")) for name, sides in SIDES.items()},
             "message": MESSAGES.get(str(data.get("message")), data.get("message", "")),
         }
     ).strip()

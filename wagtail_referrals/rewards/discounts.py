@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
 from wagtail_referrals.people import email_key
-from wagtail_referrals.programs import TermsData, parse, rule_gets
+from wagtail_referrals.programs import TermsData, kept_gift, parse
 from wagtail_referrals.referrals import get_shop, referrals_of, timeline
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
@@ -116,7 +116,7 @@ def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: date
             timeline.record(
                 "discount_again" if issue else "discount_issued",
                 claim=claim,
-                data={"gift": rule_gets(rule)},
+                data={"gift": kept_gift(rule)},
                 key=f"discount:{grant.pk}",
                 now=now,
             )

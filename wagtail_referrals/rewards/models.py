@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from wagtail_referrals.kinds import Side, reward_kind_choices
 from wagtail_referrals.people.models import Advocate
@@ -28,13 +29,13 @@ class Reward(models.Model):
     wagtail_reference_index_ignore = True
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
+        WAITING = "waiting", pgettext_lazy("reward", "waiting")
         TO_CHECK = "to_check", _("to check")
-        GIVEN = "given", _("given")
-        REDUCED = "reduced", _("partly taken back")
-        TAKEN_BACK = "taken_back", _("taken back")
-        REFUSED = "refused", _("refused")
-        FAILED = "failed", _("failed, will be tried again")
+        GIVEN = "given", pgettext_lazy("reward", "given")
+        REDUCED = "reduced", pgettext_lazy("reward", "partly taken back")
+        TAKEN_BACK = "taken_back", pgettext_lazy("reward", "taken back")
+        REFUSED = "refused", pgettext_lazy("reward", "refused")
+        FAILED = "failed", pgettext_lazy("reward", "failed, will be tried again")
 
     referral = models.ForeignKey(Referral, on_delete=models.PROTECT, related_name="rewards")
     terms = models.ForeignKey(Terms, on_delete=models.PROTECT, related_name="rewards")
@@ -58,7 +59,7 @@ class Reward(models.Model):
     )
     currency = models.CharField(_("currency"), max_length=12)
     amount = models.DecimalField(_("amount"), max_digits=12, decimal_places=2, default=0)
-    posted = models.DecimalField(_("given"), max_digits=12, decimal_places=2, default=0)
+    posted = models.DecimalField(pgettext_lazy("amount", "given"), max_digits=12, decimal_places=2, default=0)
     revision = models.PositiveIntegerField(default=0)
     # Place under the advocate's cap: number ``slot`` of ``slot_period`` ("2026", "2026-11", "ever"). Never given back.
     slot = models.PositiveIntegerField(null=True)
@@ -108,10 +109,10 @@ class DiscountGrant(models.Model):
     wagtail_reference_index_ignore = True
 
     class State(models.TextChoices):
-        OFFERED = "offered", _("offered")
-        ISSUED = "issued", _("in the basket")
-        USED = "used", _("used")
-        VOID = "void", _("withdrawn")
+        OFFERED = "offered", pgettext_lazy("discount", "offered")
+        ISSUED = "issued", pgettext_lazy("discount", "in the basket")
+        USED = "used", pgettext_lazy("discount", "used")
+        VOID = "void", pgettext_lazy("discount", "withdrawn")
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     claim = models.ForeignKey(Claim, null=True, on_delete=models.PROTECT, related_name="discounts")

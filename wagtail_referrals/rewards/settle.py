@@ -19,7 +19,7 @@ from django.utils import timezone
 from wagtail_referrals import conf, credit, signals
 from wagtail_referrals.kinds import LedgerKind, Posting, Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
-from wagtail_referrals.programs import TermsData, budget, forget_open_terms, parse, rule_gets
+from wagtail_referrals.programs import TermsData, budget, forget_open_terms, kept_gift, parse
 from wagtail_referrals.referrals import Facts, get_shop, timeline
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards import discounts
@@ -328,7 +328,7 @@ def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime,
     ):
         data |= {"amount": str(abs(delta)), "currency": reward.currency}
     elif rule is not None:
-        data["gift"] = rule_gets(rule, reward.currency)
+        data["gift"] = kept_gift(rule, reward.currency)
     timeline.record(kind, referral=reward.referral, data=data, key=key, now=now)
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Terms
@@ -53,10 +54,10 @@ class Claim(models.Model):
         ATTACHED = "attached", _("passed on by the shop")
 
     class State(models.TextChoices):
-        OPEN = "open", _("open")
-        USED = "used", _("used")
-        LAPSED = "lapsed", _("expired")
-        REPLACED = "replaced", _("replaced by another invitation")
+        OPEN = "open", pgettext_lazy("invitation", "open")
+        USED = "used", pgettext_lazy("invitation", "used")
+        LAPSED = "lapsed", pgettext_lazy("invitation", "expired")
+        REPLACED = "replaced", pgettext_lazy("invitation", "replaced by another invitation")
 
     token = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # One visit commits at most once.

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from wagtail_referrals.referrals.models import Purchase, Referral
 
@@ -22,10 +23,10 @@ class Decision(models.Model):
     wagtail_reference_index_ignore = True
 
     class Outcome(models.TextChoices):
-        PASS = "pass", _("in order")
+        PASS = "pass", pgettext_lazy("check", "in order")
         HOLD = "hold", _("to check")
-        REFUSE = "refuse", _("refused")
-        APPROVE = "approve", _("approved")
+        REFUSE = "refuse", pgettext_lazy("check", "refused")
+        APPROVE = "approve", pgettext_lazy("check", "approved")
 
     referral = models.ForeignKey(Referral, on_delete=models.CASCADE, related_name="decisions")
     purchase = models.ForeignKey(Purchase, null=True, on_delete=models.CASCADE, related_name="decisions")
@@ -52,7 +53,8 @@ class Decision(models.Model):
                 nulls_distinct=False,
             ),
         ]
-        permissions = [("review_referral", "Can approve and refuse referrals")]
+        # Wagtail translates the names of permissions where it lists them.
+        permissions = [("review_referral", gettext_noop("Can approve and refuse referrals"))]
 
     def __str__(self) -> str:
         return f"{self.check_key}: {self.outcome}"
