@@ -1,0 +1,281 @@
+"""`seed_history`: three months of the example shop, lived through once for all tests of this module."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.db import connection, connections
+from django.test import Client
+from oscar.core.loading import get_model
+from wagtail.models import Page
+
+from example_site.pages.models import HomePage
+from example_site.seed import pictures
+from example_site.seed.clock import MovingClock
+from example_site.seed.visitor import LAPTOP, ROBOTS, Visitor
+from tests.credit.audit import assert_books_agree
+from tests.databases import use
+from tests.example_site.conftest import _small
+from wagtail_referrals import credit, people
+from wagtail_referrals.credit.models import Account, Entry
+from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs.models import Program
+from wagtail_referrals.programs.states import program_states
+from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
+from wagtail_referrals.rewards.models import DiscountGrant, Reward, SweepRun
+from wagtail_referrals.tracking.models import Claim, Visit
+
+D = Decimal
+Order = get_model("order", "Order")
+User = get_user_model()
+
+# Twenty past midnight in the shop, with a new year and a change to winter time within the three months.
+NOW = datetime(2027, 1, 19, 23, 20, tzinfo=UTC)
+# The clock goes on while the history is made.
+LONGEST = timedelta(minutes=8)
+
+
+@pytest.fixture(scope="module")
+def story(
+    django_db_setup: None, _database: Any, django_db_blocker: Any, tmp_path_factory: Any
+) -> Iterator[tuple[str, str, list[str]]]:
+    """The name of the database with the history, what the command printed, and the browsers that followed links."""
+    from django.test import override_settings
+
+    name = f"history_{os.getpid()}"
+    agents: list[str] = []
+    follow = Visitor.follow
+
+    def counted(self: Visitor, *args: Any, **kwargs: Any) -> None:
+        agents.append(self.client.defaults["HTTP_USER_AGENT"])
+        follow(self, *args, **kwargs)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(pictures.Canvas, "__init__", _small(pictures.Canvas.__init__))
+    patch.setattr(Visitor, "follow", counted)
+    out = StringIO()
+    media = override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media"))
+    with django_db_blocker.unblock(), media, time_machine.travel(NOW):
+        call_command("seed_shop", verbosity=0)
+        call_command("seed_history", stdout=out)
+        connection.close()
+        _database.store.finish(_database.name)
+        _database.store.copy(_database.name, name)
+        _database.restore()
+    patch.undo()
+    yield name, out.getvalue(), agents
+    with django_db_blocker.unblock():
+        connection.close()
+        _database.store.drop(name)
+
+
+@pytest.fixture
+def lived(story: Any, _database: Any, transactional_db: None) -> Iterator[str]:
+    """The shop after its three months, at the end of them; what the command printed."""
+    name, printed, _agents = story
+    connections.close_all()
+    _database.store.copy(name, _database.name)
+    use(_database.name)
+    with time_machine.travel(NOW + LONGEST):
+        yield printed
+
+
+def user(name: str) -> Any:
+    return User.objects.get(email=f"{name}@example.com")
+
+
+def test_every_state_of_a_referral_can_be_seen(lived: str) -> None:
+    seen = set(Referral.objects.values_list("state", "reason"))
+    assert seen >= {
+        ("waiting_order", "order"),
+        ("waiting_payment", "payment"),
+        ("waiting_payment", "delivery"),
+        ("waiting_period", "hold"),
+        ("waiting_period", "account"),
+        ("to_check", "same_address"),
+        ("rewarded", ""),
+        ("complete", "cap"),
+        ("refused", "own_link"),
+        ("refused", "existing_customer"),
+        ("taken_back", "refunded"),
+        ("expired", "window"),
+    }
+    assert {state for state, _reason in seen} == set(Referral.State.values)
+    assert Referral.objects.filter(state="to_check").count() == 1
+    assert Reward.objects.filter(state="reduced", reason="partly_refunded").exists()
+    assert set(Claim.objects.values_list("state", flat=True)) >= {"lapsed", "used"}
+    assert Claim.objects.filter(source="code").exists()
+    # After a cancelled order the discount was given once more, and used.
+    assert DiscountGrant.objects.filter(issue=1, state="used").exists()
+
+
+def test_waiting_periods_end_soon_and_in_some_days(lived: str) -> None:
+    held = Referral.objects.filter(state="waiting_period", reason="hold").order_by("hold_until")
+    ends = [referral.hold_until - NOW for referral in held]
+    assert timedelta(minutes=10) <= ends[0] < timedelta(minutes=11)
+    assert all(timedelta(days=3) < end < timedelta(days=12) for end in ends[1:])
+    assert len(ends) >= 3
+
+
+def test_every_state_of_a_program_can_be_seen(lived: str) -> None:
+    programs = list(Program.objects.all())
+    states = program_states(programs, now=NOW)
+    assert Counter(str(state) for state in states.values()) == {
+        "open": 1,
+        "draft": 1,
+        "expired": 1,
+        "used_up": 1,
+    }
+    assert all(program.latest_revision.user == user("editor") for program in programs)
+    used_up = next(program for program in programs if states[program.pk] == "used_up")
+    assert Referral.objects.filter(program_key=used_up.key).count() == 3, "a program for three friends"
+
+
+def test_credit_was_spent_is_there_to_spend_and_is_to_be_recovered(lived: str) -> None:
+    assert credit.available(user("camille"), "EUR") >= D("15.00")
+    noe = Account.objects.get(user=user("noe"))
+    assert (noe.balance, noe.shortfall) == (D("0.00"), D("15.00"))
+    paid = {
+        frozenset(order.sources.values_list("source_type__code", flat=True)) for order in Order.objects.all()
+    }
+    assert paid == {
+        frozenset({"card"}),
+        frozenset({"card", "referral-credit"}),
+        frozenset({"referral-credit"}),
+    }
+    assert_books_agree()
+
+
+def test_robots_are_no_visits(lived: str, story: Any) -> None:
+    agents = story[2]
+    robots = [agent for agent in agents if agent in ROBOTS.values()]
+    assert len(robots) > 10
+    assert Visit.objects.count() == len(agents) - len(robots) > 60
+    assert len(set(Visit.objects.values_list("channel", flat=True))) > 6
+
+
+def test_everything_happened_when_the_clock_says(lived: str) -> None:
+    begin = NOW - timedelta(days=93)
+    for queryset, name in (
+        (Order.objects, "date_placed"),
+        (get_model("order", "OrderStatusChange").objects, "date_created"),
+        (get_model("order", "PaymentEvent").objects, "date_created"),
+        (get_model("basket", "Basket").objects, "date_created"),
+        (Visit.objects, "created_at"),
+        (Referral.objects, "created_at"),
+        (Reward.objects, "created_at"),
+        (Entry.objects, "created_at"),
+        (TimelineEvent.objects, "created_at"),
+        (Message.objects, "sent_at"),
+        (SweepRun.objects, "started_at"),
+    ):
+        moments = list(queryset.order_by("pk").values_list(name, flat=True))
+        assert moments, name
+        assert begin < min(moments), queryset.model
+        assert max(moments) < NOW + LONGEST, queryset.model
+    placed = list(Order.objects.order_by("pk").values_list("date_placed", flat=True))
+    assert placed == sorted(placed)
+    assert placed[-1] - placed[0] > timedelta(days=85)
+
+
+def test_orders_come_by_links_and_without_and_their_mails_are_sent(lived: str) -> None:
+    assert Order.objects.count() > Purchase.objects.count() + 8
+    assert set(Order.objects.values_list("status", flat=True)) == {
+        "Pending",
+        "Paid",
+        "Shipped",
+        "Cancelled",
+        "Refunded",
+    }
+    assert set(Message.objects.values_list("kind", "state")) == {
+        ("reward_given", "sent"),
+        ("reward_taken_back", "sent"),
+    }
+
+
+def test_the_pages_are_there_in_both_languages_and_found(lived: str) -> None:
+    camille = people.share_path(people.code_of(people.find_advocate(user("camille"))))
+    for language, words, hub in (
+        ("en", "Camille invites you to breathe in", "/en/refer-a-friend/"),
+        ("fr", "Camille vous invite à souffler", "/fr/parrainer-un-proche/"),
+    ):
+        client = Client(headers={"accept-language": language, "user-agent": LAPTOP})
+        assert words in client.get(camille).content.decode()
+        assert client.get(hub).status_code == 200
+        home = client.get(f"/{language}/").content.decode()
+        assert home.count(f'href="{hub}"') >= 3, "menu, footer and a picture of the home page"
+    assert Visit.objects.filter(created_at__gte=NOW + LONGEST).count() == 2
+
+
+def test_a_second_run_says_so_and_changes_nothing(lived: str) -> None:
+    def counts() -> dict[str, int]:
+        tables = connection.introspection.table_names()
+        with connection.cursor() as cursor:
+            found = {}
+            for table in tables:
+                cursor.execute(f'SELECT COUNT(*) FROM "{table}"')
+                found[table] = cursor.fetchone()[0]
+        return found
+
+    before = counts()
+    out = StringIO()
+    call_command("seed_history", stdout=out)
+    assert "The history is there." in out.getvalue()
+    assert counts() == before
+
+
+def test_seeding_the_shop_again_leaves_alone_what_the_editor_wrote(lived: str, small_pictures: None) -> None:
+    home = HomePage.objects.get(locale__language_code="fr")
+    home.title = "Studio Souffle, Nantes"
+    home.save_revision(user=user("editor")).publish()
+    call_command("seed_shop", verbosity=0)
+    assert Page.objects.get(pk=home.pk).title == "Studio Souffle, Nantes"
+    assert "/fr/parrainer-un-proche/" in Client().get("/fr/").content.decode()
+
+
+def test_it_says_who_has_what(lived: str) -> None:
+    code = people.code_of(people.find_advocate(user("camille")))
+    assert f"/r/{code}/  Camille (€39.03 to spend)" in lived
+    assert "Noé (€15.00 still to recover)" in lived
+    assert "lea@example.com, jade@example.com" in lived
+    for order in Order.objects.filter(status="Pending"):
+        assert f"/en/dashboard/orders/{order.number}/  Pending; mark it as paid, then as shipped" in lived
+    assert "20 January at 00:30 (a friend of Camille)" in lived
+
+
+def test_half_a_history_is_not_taken_for_one(shop: None) -> None:
+    Program.objects.create(name="Somebody's own", live=True)
+    with pytest.raises(CommandError, match="new database"):
+        call_command("seed_history", verbosity=0)
+
+
+def test_the_clock_lets_nights_pass_and_never_goes_back(db: None) -> None:
+    from django.utils import timezone
+
+    clock = MovingClock(NOW)
+    seen: list[datetime] = []
+
+    def slow() -> None:
+        seen.append(timezone.now())
+        clock.plan(clock.moment(2, "09:00"), lambda: seen.append(timezone.now()))
+
+    clock.plan(clock.moment(3, "10:00"), slow)
+    clock.plan(clock.moment(1, "12:00"), lambda: seen.append(timezone.now()))
+    clock.plan(NOW + timedelta(hours=1), lambda: seen.append(timezone.now()))
+    days: list[Any] = []
+    with time_machine.travel(NOW, tick=False):
+        clock.run(days.append)
+    assert [f"{moment:%d %H:%M}" for moment in seen] == ["17 09:00", "18 08:00", "19 11:00"]
+    assert [day.day for day in days] == [18, 19]
+    nights = SweepRun.objects.order_by("started_at").values_list("started_at", flat=True)
+    assert [f"{moment:%d %H:%M}" for moment in nights] == ["18 02:30", "19 02:30", "19 23:20"]
