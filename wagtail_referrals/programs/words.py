@@ -99,12 +99,22 @@ def sentence(data: TermsData, currency: str | None = None) -> str:
     for rule in data.friend_rules:
         known = rule.trigger in triggers
         (arrival if known and triggers.get(rule.trigger).on == "arrival" else later).append(rule)
-    sentences = [
-        gettext("When your customer refers a friend, the friend gets %(gift)s.")
-        % {"gift": join_words(_with_minimum(rule, rule_gets(rule, currency), currency) for rule in arrival)}
-        if arrival
-        else gettext("When your customer refers a friend, the friend gets nothing at first.")
-    ]
+    if arrival:
+        gifts = (_with_minimum(rule, rule_gets(rule, currency), currency) for rule in arrival)
+        sentences = [
+            gettext("When your customer refers a friend, the friend gets %(gift)s.")
+            % {"gift": join_words(gifts)}
+        ]
+    elif later:
+        first = later.pop(0)
+        sentences = [
+            gettext(
+                "When your customer refers a friend, the friend gets %(gift)s once the friend %(condition)s."
+            )
+            % {"gift": rule_gets(first, currency), "condition": _condition(first, currency)}
+        ]
+    else:
+        sentences = [gettext("When your customer refers a friend, the friend gets nothing.")]
     for rule in later:
         sentences.append(
             gettext("Once the friend %(condition)s, the friend gets %(gift)s.")
