@@ -47,6 +47,11 @@ class Check:
     run: Callable[[Subject], CheckResult]
     # Needs an order to look at; asked again at each order.
     on_purchase: bool = True
+    # Asked about the referral itself, again at each look until it objects: who people are comes to light later, when
+    # a guest opens an account.
+    on_people: bool = False
+    # Asked once, without an order, about a friend who has registered and not ordered: that can be rewarded too.
+    on_registration: bool = False
     label: Any = ""
 
 
@@ -77,9 +82,15 @@ def advocate_state(subject: Subject) -> CheckResult:
 
 
 def new_customer(subject: Subject) -> CheckResult:
-    """Only about the friend's first order within the referral: the next ones are no news."""
-    if not subject.terms.new_customers_only or subject.purchase is None:
+    """About the friend's registration and their first order within the referral: the next ones are no news."""
+    if not subject.terms.new_customers_only:
         return PASS
+    if subject.purchase is None:
+        friend = subject.referral.friend
+        known = friend is not None and subject.shop.was_customer(
+            user=friend, email=getattr(friend, "email", "") or "", excluding=None
+        )
+        return CheckResult(Decision.Outcome.REFUSE, "existing_customer") if known else PASS
     first = subject.referral.purchases.order_by("placed_at", "pk").first()
     if subject.purchase.was_customer and first is not None and first.pk == subject.purchase.pk:
         return CheckResult(Decision.Outcome.REFUSE, "existing_customer")
@@ -96,10 +107,10 @@ def same_address(subject: Subject) -> CheckResult:
 
 
 for _check in (
-    Check("own_account", own_account, on_purchase=False, label=_("own account")),
-    Check("own_email", own_email, label=_("own e-mail address")),
+    Check("own_account", own_account, on_purchase=False, on_people=True, label=_("own account")),
+    Check("own_email", own_email, on_purchase=False, on_people=True, label=_("own e-mail address")),
     Check("advocate_state", advocate_state, on_purchase=False, label=_("state of the referrer")),
-    Check("new_customer", new_customer, label=_("new customer")),
+    Check("new_customer", new_customer, on_registration=True, label=_("new customer")),
     Check("same_address", same_address, label=_("same address")),
 ):
     checks.register(_check)

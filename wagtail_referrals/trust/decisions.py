@@ -15,7 +15,7 @@ from wagtail_referrals.programs import TermsData
 from wagtail_referrals.referrals import timeline
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.referrals.shop import Shop
-from wagtail_referrals.trust.checks import CheckResult, Subject, checks
+from wagtail_referrals.trust.checks import PASS, Check, CheckResult, Subject, checks
 from wagtail_referrals.trust.models import Decision
 
 logger = logging.getLogger("wagtail_referrals")
@@ -28,14 +28,17 @@ def evaluate(
 ) -> list[Decision]:
     """All decisions about the referral, after asking the checks that have not spoken yet. Inside the referral's lock.
 
-    A check speaks once about the referral and once about each order; what it said stays.
+    A check speaks once about the referral and once about each order, and what it said stays; but one about the people
+    is asked again until it objects.
     """
     known = list(referral.decisions.order_by("created_at", "pk"))
-    spoken = {(decision.check_key, decision.purchase_id) for decision in known}
+    spoken = {(decision.check_key, decision.purchase_id): decision for decision in known}
     fresh: list[Decision] = []
     for check in checks:
-        for purchase in purchases if check.on_purchase else [None]:
-            if (check.key, purchase.pk if purchase else None) in spoken:
+        for purchase in _subjects(check, purchases):
+            said = spoken.get((check.key, purchase.pk if purchase else None))
+            again = said is not None and purchase is None and check.on_people
+            if said is not None and not (again and said.outcome == Decision.Outcome.PASS):
                 continue
             subject = Subject(referral, referral.advocate, terms, purchase, shop)
             try:
@@ -43,29 +46,37 @@ def evaluate(
                     result = check.run(subject)
             except Exception:
                 logger.exception("The check %s failed for referral %s.", check.key, referral.pk)
-                result = CheckResult(Decision.Outcome.HOLD, "review")
-            fresh.append(
-                Decision(
-                    referral=referral,
-                    purchase=purchase,
-                    check_key=check.key,
-                    outcome=result.outcome,
-                    reason=result.reason,
-                    data=result.data,
-                    created_at=now,
-                )
-            )
-    if fresh:
-        Decision.objects.bulk_create(fresh)
-        for decision in fresh:
-            timeline.record(
-                f"check_{decision.outcome}",
-                referral=referral,
-                data={"check": decision.check_key, "reason": decision.reason},
-                key=f"check:{referral.pk}:{decision.check_key}:{decision.purchase_id or ''}",
-                now=now,
-            )
-    return known + fresh
+                result = PASS if again else CheckResult(Decision.Outcome.HOLD, "review")
+            if said is None:
+                said = Decision(referral=referral, purchase=purchase, check_key=check.key)
+            elif result.outcome == Decision.Outcome.PASS:
+                continue
+            said.outcome, said.reason, said.data = result.outcome, result.reason, result.data
+            said.created_at = now
+            fresh.append(said)
+    for decision in fresh:
+        about = f"{decision.check_key}:{decision.purchase_id or ''}"
+        timeline.record(
+            f"check_{decision.outcome}",
+            referral=referral,
+            data={"check": decision.check_key, "reason": decision.reason},
+            # One that has changed its mind is a second event.
+            key=f"check:{referral.pk}:{about}" + (f":{decision.outcome}" if decision.pk else ""),
+            now=now,
+        )
+    changed = [decision for decision in fresh if decision.pk]
+    new = [decision for decision in fresh if not decision.pk]
+    if changed:
+        Decision.objects.bulk_update(changed, ["outcome", "reason", "data", "created_at"])
+    if new:
+        Decision.objects.bulk_create(new)
+    return known + new
+
+
+def _subjects(check: Check, purchases: Sequence[Purchase]) -> list[Purchase | None]:
+    """The orders that the check is asked about; ``None`` is the referral itself."""
+    itself = check.on_people or not check.on_purchase or (check.on_registration and not purchases)
+    return [*([None] if itself else ()), *(purchases if check.on_purchase else ())]
 
 
 def review(

@@ -1,0 +1,95 @@
+"""Whose friend, whose discount, whose reward: two people at one browser, one person with two addresses, and so on."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.plainshop.shop import place_order
+from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
+from wagtail_referrals import credit, rewards
+from wagtail_referrals.people import advocate_for, advocate_for_guest
+from wagtail_referrals.referrals import register_friend
+from wagtail_referrals.referrals.models import Referral
+
+pytestmark = pytest.mark.django_db
+
+REGISTERS = [
+    {"side": "friend", "trigger": "registers", "kind": "credit", "amounts": {"EUR": "5.00"}},
+    {"side": "advocate", "trigger": "registers", "kind": "credit", "amounts": {"EUR": "3.00"}},
+]
+
+
+def registers(user, advocate, terms, now):
+    claim = rewards.commit(visit=visit(advocate, terms, now), user=user, now=now)
+    return register_friend(user, claim=claim, now=now)
+
+
+def test_a_second_account_of_the_referrer_is_no_friend_although_it_orders_nothing(
+    advocate, camille, make_program, make_user, now
+):
+    _, terms, _ = make_program(REGISTERS)
+    second = make_user("second")
+    second.email = "ca.mille+2@example.com"
+    second.save()
+    registers(second, advocate, terms, now)
+    rewards.sweep(now=now + 30 * DAY)
+    assert credit.available(second, "EUR") == credit.available(camille, "EUR") == 0
+    referral = Referral.objects.get()
+    assert (referral.state, referral.reason) == ("refused", "own_link")
+
+
+def test_who_ordered_before_as_a_guest_is_not_new_by_registering(
+    advocate, camille, make_program, make_user, basket, now
+):
+    _, terms, _ = make_program(REGISTERS)
+    place_order(basket(), number="0", goods=Decimal(20), email="lea@example.com", now=now - 90 * DAY)
+    lea = make_user("lea")
+    registers(lea, advocate, terms, now)
+    rewards.sweep(now=now + 30 * DAY)
+    assert credit.available(lea, "EUR") == credit.available(camille, "EUR") == 0
+    referral = Referral.objects.get()
+    assert (referral.state, referral.reason) == ("refused", "existing_customer")
+
+
+def test_who_is_new_gets_the_reward_for_registering(advocate, camille, make_program, make_user, basket, now):
+    _, terms, _ = make_program(REGISTERS)
+    lea = make_user("lea")
+    registers(lea, advocate, terms, now)
+    rewards.sweep(now=now)
+    assert credit.available(lea, "EUR") == Decimal("5.00")
+    # The friend's own first order changes nothing about that.
+    order = place_order(basket(lea), number="1", goods=Decimal(20), email=lea.email, now=now + DAY)
+    deliver(order, now + DAY)
+    rewards.sweep(now=now + 30 * DAY)
+    assert credit.available(lea, "EUR") == Decimal("5.00")
+    assert credit.available(camille, "EUR") == Decimal("3.00")
+
+
+def test_guest_who_registers_as_the_referrer_afterwards_is_found_out(make_program, basket, make_user, now):
+    """A guest refers, orders by the own link with another address, and then opens one account for both."""
+    _, terms, _ = make_program(new_customers_only=False)
+    advocate = advocate_for_guest("camille@example.com")
+    order = friend_orders(advocate, terms, basket, now, email="other@example.com")
+    rewards.sweep(now=now)
+    camille = make_user("camille")
+    assert advocate_for(camille).pk == advocate.pk
+    # As a shop does that links the order of the session, whatever its address.
+    Referral.objects.update(friend=camille, next_check_at=now)
+    deliver(order, now)
+    rewards.sweep(now=now + 20 * DAY)
+    assert credit.available(camille, "EUR") == 0
+    assert Referral.objects.get().reason == "own_link"
+
+
+def test_a_refusal_stays_when_the_address_is_changed_afterwards(
+    advocate, camille, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program()
+    order = friend_orders(advocate, terms, basket, now, email="ca.mille@example.com")
+    rewards.sweep(now=now)
+    camille.email = "new@example.com"
+    camille.save()
+    deliver(order, now)
+    rewards.sweep(now=now + 20 * DAY)
+    assert Referral.objects.get().reason == "own_link"
+    assert credit.available(camille, "EUR") == 0
