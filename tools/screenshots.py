@@ -1,0 +1,185 @@
+"""Takes the pictures of the README and the docs anew: ``make screenshots``.
+
+Fills the example shop in ``.cache``, serves it, and walks it with Chromium as a friend, a customer and an editor, at
+phone and desktop width, in both languages. Needs a Chromium (Debian's package ``chromium``).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from PIL import Image
+
+from tests.browser_fixtures import ARGUMENTS, PERSON, chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+CACHE = ROOT / ".cache" / "screenshots"
+PASSWORD = "souffle"
+WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+
+@contextmanager
+def served_shop() -> Iterator[str]:
+    """The filled example shop at a free port."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "EXAMPLE_DATABASE": str(CACHE / "shop.sqlite3"),
+        "EXAMPLE_HOST": f"127.0.0.1:{port}",
+    }
+
+    def manage(*arguments: str) -> list[str]:
+        return [sys.executable, "manage.py", *arguments]
+
+    for command in ("migrate", "seed_shop", "seed_history"):
+        print(f"{command} …", flush=True)
+        subprocess.run(manage(command), cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        manage("runserver", "--noreload", f"127.0.0.1:{port}"),
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        base = f"http://127.0.0.1:{port}"
+        for _ in range(120):
+            try:
+                urlopen(base, timeout=10).close()
+                break
+            except URLError:
+                time.sleep(0.5)
+        yield base
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def keep(page: Page, name: str, *, full: bool = False) -> None:
+    """Save what the page shows, in 256 colours: a fifth of the size, and nobody sees it."""
+    page.wait_for_load_state("networkidle")
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path, full_page=full, animations="disabled")
+    Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"  {name}", flush=True)
+
+
+def sign_in(page: Page, base: str, name: str, language: str) -> None:
+    page.goto(f"{base}/{language}/accounts/login/")
+    page.fill("#id_login-username", f"{name}@example.com")
+    page.fill("#id_login-password", PASSWORD)
+    page.click("[name=login_submit]")
+    page.wait_for_load_state()
+
+
+def as_advocate(page: Page, base: str, language: str, suffix: str) -> None:
+    sign_in(page, base, "camille", language)
+    page.goto(f"{base}/{language}/account/refer-a-friend/")
+    keep(page, f"account-{suffix}", full=True)
+    page.goto(f"{base}/{language}/catalogue/")
+    page.goto(base + str(page.locator("article h3 a").nth(9).get_attribute("href")))
+    page.click("form[action*='/basket/add/'] button[type=submit]")
+    page.goto(f"{base}/{language}/checkout/shipping-address/")
+    page.locator("main form button[type=submit], main a.btn").first.click()
+    page.wait_for_load_state()
+    if "shipping-method" in page.url:
+        page.locator("main form button[type=submit]").first.click()
+        page.wait_for_load_state()
+    if page.locator(".referral-credit input[type=checkbox]").count():
+        page.locator(".referral-credit input[type=checkbox]").first.check()
+        page.locator(".referral-credit button").first.click()
+        page.wait_for_load_state()
+    keep(page, f"payment-{suffix}", full=True)
+
+
+def as_friend(page: Page, base: str, language: str, suffix: str, code: str) -> None:
+    page.goto(f"{base}/r/{code}/")
+    keep(page, f"landing-{suffix}", full=True)
+    page.locator("main a[href*='to=']").first.click()
+    page.goto(f"{base}/{language}/catalogue/")
+    page.goto(base + str(page.locator("article h3 a").nth(9).get_attribute("href")))
+    page.click("form[action*='/basket/add/'] button[type=submit]")
+    page.goto(f"{base}/{language}/basket/")
+    keep(page, f"basket-{suffix}", full=True)
+
+
+def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
+    page.goto(f"{base}/admin/login/")
+    page.fill("input[name=username]", "editor@example.com")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_load_state()
+    page.goto(f"{base}/admin/account/")
+    page.select_option("select[name$=preferred_language]", language)
+    page.locator("form button[type=submit]").last.click()
+    page.wait_for_load_state()
+    for name, path in {
+        "programs": "/admin/referrals/programs/",
+        "presets": "/admin/referrals/programs/add/",
+        "program": "/admin/referrals/programs/add/?preset=give_percent_get_credit",
+        "referrals": "/admin/referrals/referrals/",
+        "summary": "/admin/referrals/summary/?period=year",
+    }.items():
+        page.goto(base + path)
+        keep(page, f"{name}-{suffix}")
+    page.goto(f"{base}/admin/referrals/referrals/")
+    page.goto(base + str(page.locator("main table a[href*='/inspect/']").first.get_attribute("href")))
+    keep(page, f"referral-{suffix}", full=True)
+
+
+def code_of_camille() -> str:
+    """Her code, asked from the database: what a friend would have been sent."""
+    import sqlite3
+
+    with sqlite3.connect(CACHE / "shop.sqlite3") as database:
+        row = database.execute(
+            "SELECT c.text FROM wagtail_referrals_code c JOIN wagtail_referrals_advocate a ON a.id = c.advocate_id"
+            " JOIN auth_user u ON u.id = a.user_id WHERE u.email = 'camille@example.com' AND c.is_active"
+        ).fetchone()
+    return str(row[0])
+
+
+def main() -> None:
+    path = chromium()
+    if path is None:
+        sys.exit("No Chromium found: install the package chromium, or name one in $CHROMIUM.")
+    from playwright.sync_api import sync_playwright
+
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with served_shop() as base, sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        code = code_of_camille()
+        for language in ("en", "fr"):
+            for width, viewport in WIDTHS.items():
+                suffix = f"{language}-{width}"
+                for person in (as_advocate, partial(as_friend, code=code), as_editor):
+                    context: Any = started.new_context(
+                        viewport=viewport,  # type: ignore[arg-type]
+                        locale={"en": "en-GB", "fr": "fr-FR"}[language],
+                        user_agent=PERSON.format(version=started.version),
+                    )
+                    person(context.new_page(), base, language, suffix)
+                    context.close()
+        started.close()
+
+
+if __name__ == "__main__":
+    main()
