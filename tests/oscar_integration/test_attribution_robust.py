@@ -247,8 +247,8 @@ def test_outside_a_transaction_nothing_is_settled_before_all_is_written(
     friend.add("MAT")
     friend.as_guest("lea@example.com")
     order = friend.buy()
-    time_machine.move_to(start + timedelta(days=20))
     order.set_status("Paid")
+    time_machine.move_to(start + timedelta(days=20))
     order.set_status("Shipped")
     referral = Referral.objects.get()
     assert referral.state == "waiting_period"
