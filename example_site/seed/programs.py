@@ -93,10 +93,11 @@ def keep_as_draft(program: Program, editor: Any) -> None:
 
 def say(program: Program, words: str) -> None:
     """Give the program texts of its own, in both languages."""
-    for text in program.texts.all():
+    rows = list(program.texts.all())
+    for text in rows:
         for field, value in WORDS[words][text.language].items():
             setattr(text, field, value)
-    program.texts = list(program.texts.all())
+    program.texts = rows
 
 
 def opening(editor: Any, landing_page: Any, expire_at: datetime) -> Program:

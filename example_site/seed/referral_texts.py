@@ -70,8 +70,8 @@ HUB: dict[str, Any] = {
         ],
     },
     "fr": {
-        "title": "Parrainer un proche",
-        "slug": "parrainer-un-proche",
+        "title": "Parrainage",
+        "slug": "parrainage",
         "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un "
         "crédit pour vous.",
         "headline": "Les bonnes choses se partagent",
@@ -143,6 +143,9 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
     },
     "classic": {
         "en": {
+            "headline": "A present for your first order",
+            "introduction": "Somebody who practices with us thought of you. Have a look around: your discount is in "
+            "the basket already.",
             "share_message": "I practice at Studio Souffle and thought of you. With my link your first "
             "order costs less:",
             "small_print": "For the first order of new customers, delivery not included. Credit is used "
@@ -150,6 +153,9 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
             "cannot be paid out in cash.",
         },
         "fr": {
+            "headline": "Un cadeau pour votre première commande",
+            "introduction": "Une personne qui pratique chez nous a pensé à vous. Faites le tour : votre remise est "
+            "déjà dans le panier.",
             "share_message": "Je pratique au Studio Souffle et j'ai pensé à vous. Avec mon lien, votre "
             "première commande "
             "coûte moins :",

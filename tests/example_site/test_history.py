@@ -207,7 +207,7 @@ def test_the_pages_are_there_in_both_languages_and_found(lived: str) -> None:
     camille = people.share_path(people.code_of(people.find_advocate(user("camille"))))
     for language, words, hub in (
         ("en", "Camille invites you to breathe in", "/en/refer-a-friend/"),
-        ("fr", "Camille vous invite à souffler", "/fr/parrainer-un-proche/"),
+        ("fr", "Camille vous invite à souffler", "/fr/parrainage/"),
     ):
         client = Client(headers={"accept-language": language, "user-agent": LAPTOP})
         assert words in client.get(camille).content.decode()
@@ -240,7 +240,7 @@ def test_seeding_the_shop_again_leaves_alone_what_the_editor_wrote(lived: str, s
     home.save_revision(user=user("editor")).publish()
     call_command("seed_shop", verbosity=0)
     assert Page.objects.get(pk=home.pk).title == "Studio Souffle, Nantes"
-    assert "/fr/parrainer-un-proche/" in Client().get("/fr/").content.decode()
+    assert "/fr/parrainage/" in Client().get("/fr/").content.decode()
 
 
 def test_it_says_who_has_what(lived: str) -> None:
