@@ -10,6 +10,7 @@ from wagtail_referrals import credit, rewards
 from wagtail_referrals.people import advocate_for, advocate_for_guest
 from wagtail_referrals.referrals import register_friend
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import DiscountGrant
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +94,43 @@ def test_a_refusal_stays_when_the_address_is_changed_afterwards(
     rewards.sweep(now=now + 20 * DAY)
     assert Referral.objects.get().reason == "own_link"
     assert credit.available(camille, "EUR") == 0
+
+
+def test_the_next_person_at_the_browser_does_not_take_a_customers_discount(
+    advocate, make_program, basket, make_user, now
+):
+    """The cookie of the visit is still there when somebody else signs in."""
+    _, terms, _ = make_program()
+    came = visit(advocate, terms, now)
+    lea, tom = make_user("lea"), make_user("tom")
+    mine, theirs = basket(lea), basket(tom)
+    claim = rewards.commit(visit=came, basket_reference=str(mine.pk), user=lea, now=now)
+    assert rewards.commit(visit=came, basket_reference=str(theirs.pk), user=tom, now=now) is None
+    claim.refresh_from_db()
+    assert (claim.user, DiscountGrant.objects.get().user) == (lea, lea)
+    assert place_order(theirs, number="1", goods=Decimal(100), email=tom.email, now=now).discount == 0
+    assert place_order(mine, number="2", goods=Decimal(100), email=lea.email, now=now).discount == 10
+    assert Referral.objects.get().friend == lea
+
+
+def test_nor_when_the_first_one_has_only_registered(advocate, make_program, basket, make_user, now):
+    _, terms, _ = make_program()
+    came = visit(advocate, terms, now)
+    lea, tom = make_user("lea"), make_user("tom")
+    claim = rewards.commit(visit=came, user=lea, now=now)
+    register_friend(lea, claim=claim, now=now)
+    theirs = basket(tom)
+    assert rewards.commit(visit=came, basket_reference=str(theirs.pk), user=tom, now=now) is None
+    assert DiscountGrant.objects.get().user == lea
+
+
+def test_the_address_of_a_guest_at_the_same_browser_withdraws_nothing(
+    advocate, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program()
+    place_order(basket(), number="0", goods=Decimal(20), email="tom@example.com", now=now - 90 * DAY)
+    came = visit(advocate, terms, now)
+    lea = make_user("lea")
+    rewards.commit(visit=came, user=lea, now=now)
+    rewards.commit(visit=came, basket_reference=str(basket().pk), email="tom@example.com", now=now)
+    assert DiscountGrant.objects.get().state == "issued"

@@ -49,23 +49,25 @@ def commit(
         visit = tracking.visit_from_token(token)
         source = Claim.Source.ATTACHED
     tied = tracking.claim_of_basket(basket_reference) if basket_reference else None
-    if tied is not None and not _promises(tied, moment):
+    if tied is not None and (not _promises(tied, moment) or _is_of_another(tied, known)):
         tied = None
 
-    claim: Claim | None
+    claim: Claim | None = None
     if visit is not None and not (tied is not None and tied.visit_id == visit.pk):
         claim = _from_visit(visit, tied, known, source=source, language=language, now=moment)
     elif code is not None:
         claim = _from_code(code, tied, known, language=language, site_id=site_id, now=moment)
-    else:
+    if claim is None or _is_of_another(claim, known):
         claim = tied or (_claim_of(known, moment) if known is not None else None)
-    if claim is None:
-        claim = tied
     if claim is None:
         return None
     if basket_reference and (tied is None or tied.pk != claim.pk):
         tracking.link_basket(claim, basket_reference)
-    if (known is not None and claim.user_id != known.pk) or (email and claim.email_hash != email_key(email)):
+    news = claim.user_id != known.pk if known is not None else False
+    # What a customer has is not lost by an address that a guest at the same browser gives.
+    if email and (known is not None or claim.user_id is None):
+        news = news or claim.email_hash != email_key(email)
+    if news:
         discounts.bind_person(claim, user=known, email=email, now=moment)
     return claim
 
@@ -75,6 +77,11 @@ def _promises(claim: Claim, now: datetime) -> bool:
     if tracking.claim_is_open(claim, now):
         return True
     return claim.state == Claim.State.USED and bool(discounts.active_discounts(claim))
+
+
+def _is_of_another(claim: Claim, user: Any) -> bool:
+    """Does the invitation belong to another account already? The cookie stays when the next person signs in."""
+    return user is not None and claim.user_id is not None and claim.user_id != user.pk
 
 
 def _claim_of(user: Any, now: datetime) -> Claim | None:
