@@ -1,5 +1,6 @@
 """Whose friend, whose discount, whose reward: two people at one browser, one person with two addresses, and so on."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from tests.plainshop.shop import place_order
 from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
-from wagtail_referrals.people import advocate_for, advocate_for_guest
+from wagtail_referrals.people import advocate_for, advocate_for_guest, code_of
+from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import register_friend
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import DiscountGrant
@@ -134,3 +136,30 @@ def test_the_address_of_a_guest_at_the_same_browser_withdraws_nothing(
     rewards.commit(visit=came, user=lea, now=now)
     rewards.commit(visit=came, basket_reference=str(basket().pk), email="tom@example.com", now=now)
     assert DiscountGrant.objects.get().state == "issued"
+
+
+def test_a_code_typed_after_the_click_is_the_last_touch(advocate, make_program, basket, make_user, now):
+    """The basket was full before the click, so the older link commits only at checkout."""
+    make_program()
+    noe = advocate_for(make_user("noe"))
+    terms = Program.objects.get().terms.get()
+    clicked = visit(advocate, terms, now)
+    made = basket()
+    typed = rewards.typed_code(code_of(noe), basket_reference=str(made.pk), now=now + DAY)
+    assert typed.outcome == "accepted"
+    claim = rewards.commit(visit=clicked, basket_reference=str(made.pk), now=now + DAY + timedelta(minutes=5))
+    assert claim.advocate == noe
+    later = visit(advocate, terms, now + 2 * DAY)
+    assert rewards.commit(visit=later, basket_reference=str(made.pk), now=now + 2 * DAY).advocate == advocate
+
+
+def test_the_first_touch_is_the_first_although_it_commits_later(
+    advocate, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program(touch="first")
+    noe = advocate_for(make_user("noe"))
+    lea = make_user("lea")
+    first, second = visit(advocate, terms, now), visit(noe, terms, now + DAY)
+    assert rewards.commit(visit=second, user=lea, now=now + DAY).advocate == noe
+    assert rewards.commit(visit=first, user=lea, now=now + 2 * DAY).advocate == advocate
+    assert rewards.commit(visit=second, user=lea, now=now + 3 * DAY).advocate == advocate

@@ -153,7 +153,7 @@ def _make(
 ) -> Claim | None:
     data = parse(terms)
     earlier = tied or (tracking.open_claim_of(user, now=now) if user is not None else None)
-    if earlier is not None and data.touch == "first":
+    if earlier is not None and (_touched(earlier) <= since) == (data.touch == "first"):
         return earlier
     refusal = _refusal(advocate, user, expires_at=since + timedelta(days=data.window_days), now=now)
     if refusal:
@@ -187,6 +187,11 @@ def _make(
         if earlier is not None and earlier.state == Claim.State.OPEN:
             end_claim(earlier, Claim.State.REPLACED, now=now)
     return claim
+
+
+def _touched(claim: Claim) -> datetime:
+    """When the link was followed or the code typed: the commitment comes later, maybe after another link's."""
+    return claim.visit.created_at if claim.visit is not None else claim.created_at
 
 
 def _refusal(advocate: Advocate, user: Any, *, expires_at: datetime, now: datetime) -> str:
