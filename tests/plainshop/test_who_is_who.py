@@ -13,6 +13,7 @@ from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import register_friend
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import DiscountGrant
+from wagtail_referrals.tracking.models import Claim
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +164,33 @@ def test_the_first_touch_is_the_first_although_it_commits_later(
     assert rewards.commit(visit=second, user=lea, now=now + DAY).advocate == noe
     assert rewards.commit(visit=first, user=lea, now=now + 2 * DAY).advocate == advocate
     assert rewards.commit(visit=second, user=lea, now=now + 3 * DAY).advocate == advocate
+
+
+def test_an_order_of_a_basket_whose_invitation_was_replaced_goes_to_the_new_one(
+    advocate, make_program, basket, make_user, now
+):
+    """The newer invitation came on another device; a job places the order of the older basket."""
+    _, terms, _ = make_program()
+    noe = advocate_for(make_user("noe"))
+    lea = make_user("lea")
+    old = basket(lea)
+    rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(old.pk), user=lea, now=now)
+    rewards.commit(visit=visit(noe, terms, now + DAY), user=lea, now=now + DAY)
+    assert list(Claim.objects.order_by("pk").values_list("state", flat=True)) == ["replaced", "open"]
+    from wagtail_referrals.referrals import PurchaseSnapshot
+
+    rewards.order_placed(
+        PurchaseSnapshot(
+            reference="1",
+            placed_at=now + 2 * DAY,
+            currency="EUR",
+            eligible=Decimal(50),
+            total=Decimal(50),
+            was_customer=False,
+        ),
+        basket_reference=str(old.pk),
+        user=lea,
+        email=lea.email,
+        now=now + 2 * DAY,
+    )
+    assert Referral.objects.get().advocate == noe

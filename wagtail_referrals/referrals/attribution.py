@@ -64,7 +64,8 @@ def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any)
 
 
 def _window_open(claim: Claim, moment: datetime) -> bool:
-    return claim.state in (Claim.State.OPEN, Claim.State.USED) and moment <= claim.expires_at
+    # One that has lapsed since was open then: what happened in time may be noted after the sweep.
+    return claim.state != Claim.State.REPLACED and moment <= claim.expires_at
 
 
 def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = None) -> Referral | None:

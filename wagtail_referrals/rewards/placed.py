@@ -13,6 +13,7 @@ from wagtail_referrals import signals, tracking
 from wagtail_referrals.referrals import PurchaseSnapshot, record_purchase
 from wagtail_referrals.referrals.models import Purchase
 from wagtail_referrals.rewards.discounts import mark_discounts_used
+from wagtail_referrals.tracking.models import Claim
 
 
 def order_placed(
@@ -39,8 +40,9 @@ def order_placed(
     claim = next((grant.claim for grant in used if grant.claim is not None), None)
     if claim is None and basket_reference:
         claim = tracking.claim_of_basket(basket_reference)
-    if claim is None and known is not None:
-        claim = tracking.open_claim_of(known, now=moment)
+    if known is not None and (claim is None or claim.state == Claim.State.REPLACED):
+        # The invitation that took its place may have come on another device, where this basket was not at hand.
+        claim = tracking.open_claim_of(known, now=moment) or claim
     purchase = record_purchase(snapshot, claim=claim, user=known, email=email, now=moment)
     if purchase is not None:
         signals.purchase_recorded.send_robust(sender=Purchase, purchase=purchase)
