@@ -82,6 +82,7 @@ def test_a_program_is_written_and_published(
         ("advocate", "5.00"),
     ]
     assert terms.hold_days == 7
+    assert Program.objects.count() == 1
     browser_problems.assert_none()
 
 

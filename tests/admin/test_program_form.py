@@ -289,6 +289,19 @@ def test_an_editor_who_may_not_publish_writes_drafts(db: None) -> None:
     assert not Terms.objects.exists()
 
 
+def test_programs_are_saved_when_somebody_says_so(admin: Client) -> None:
+    publish(admin, start(admin))
+    program = Program.objects.get()
+    for path in (
+        reverse(ADD) + "?preset=empty",
+        reverse(EDIT, args=[program.pk]),
+        reverse("wagtail_referrals_programs:copy", args=[program.pk]),
+    ):
+        html = admin.get(path).content.decode()
+        assert "w-unsaved" in html
+        assert "w-autosave#save" not in html, path
+
+
 def test_autosave_does_not_touch_what_is_live(admin: Client) -> None:
     publish(admin, start(admin))
     program = Program.objects.get()

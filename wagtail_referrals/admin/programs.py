@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -78,7 +78,13 @@ class ProgramIndexView(IndexView):
                 primary=lambda program: self.states[program.pk] == ProgramState.OPEN,
                 width="12%",
             ),
-            Column("precedence", label=_("Order"), sort_key="precedence", width="8%", classname=MINOR),
+            Column(
+                "precedence",
+                label=pgettext_lazy("position", "Order"),
+                sort_key="precedence",
+                width="8%",
+                classname=MINOR,
+            ),
         ]
 
     def paginate_queryset(self, queryset: QuerySet[Program], page_size: int) -> Any:
@@ -113,6 +119,12 @@ class ProgramFormMixin:
     object: Any
     form: Any
     request: HttpRequest
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)  # type: ignore[misc]
+        # What carries money is saved when somebody says so. Autosave also makes a second program of one that is
+        # published while its first draft is still on the way.
+        self.autosave_enabled = False
 
     def sentence_url(self) -> str:
         pk = self.form.instance.pk

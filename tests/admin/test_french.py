@@ -1,0 +1,209 @@
+"""The admin, for an editor who reads French: nothing of ours is left in English."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+
+import pytest
+from bs4 import BeautifulSoup
+from bs4.element import Comment, NavigableString
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+from wagtail.users.models import UserProfile
+
+from tests.admin.conftest import signed_in
+from tests.admin.rows import (
+    NOW,
+    make_advocate,
+    make_discount,
+    make_program,
+    make_purchase,
+    make_referral,
+    make_reward,
+    make_user,
+)
+from tools import messages
+from wagtail_referrals import credit
+from wagtail_referrals.programs.models import Program, Terms
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
+
+pytestmark = pytest.mark.django_db
+
+READ = ("title", "alt", "placeholder", "aria-label")
+
+
+@cache
+def english() -> tuple[frozenset[str], re.Pattern[str]]:
+    """Our texts in English where French says it otherwise: whole ones, and a pattern of those of several words."""
+    texts = set()
+    for path in messages.catalogs(messages.ROOT / "wagtail_referrals"):
+        for message in messages._read(path):
+            if message.id and message.string != message.id:
+                texts.update(messages._strings(message.id))
+    whole = frozenset(text.casefold() for text in texts if "%(" not in text)
+    # Of texts with values in them, the longest part without.
+    parts = {max(re.split(r"%\(\w+\)s|<[^>]*>", text), key=len).strip(" .,:“”") for text in texts}
+    several = sorted((part for part in parts if part.count(" ") >= 2), key=len, reverse=True)
+    return whole, re.compile(r"\b(?:" + "|".join(map(re.escape, several)) + r")\b", re.IGNORECASE)
+
+
+def english_in(html: bytes) -> list[str]:
+    """Texts of ours that were left in English on a page, also in what is read aloud."""
+    whole, several = english()
+    soup = BeautifulSoup(html, "html.parser")
+    for element in soup(["script", "style", "template"]):
+        if element.name != "template":
+            element.decompose()
+    texts = [
+        str(text)
+        for text in soup.find_all(string=True)
+        if type(text) is NavigableString or not isinstance(text, Comment)
+    ]
+    texts += [str(element[name]) for name in READ for element in soup.find_all(attrs={name: True})]
+    found = []
+    for text in (" ".join(text.split()) for text in texts):
+        if text.rstrip(":").casefold() in whole or several.search(text):
+            found.append(text)
+    return found
+
+
+def test_english_is_seen() -> None:
+    page = b"<p>Solde</p><p>Balance</p><p title='Which friends count'>Camille</p><script>'Balance'</script>"
+    assert english_in(page) == ["Balance", "Which friends count"]
+
+
+@pytest.fixture
+def editor(db: None) -> Client:
+    user = make_user("redaction@example.com", "Maëlle", is_superuser=True, is_staff=True)
+    UserProfile.objects.create(user=user, preferred_language="fr")
+    return signed_in(user)
+
+
+@pytest.fixture
+def history(program: Program, terms: Terms) -> Referral:
+    """Something in every listing, with every state that rewards and referrals can be in."""
+    advocate = make_advocate()
+    first = None
+    for number, state in enumerate(Referral.State.values):
+        referral = make_referral(
+            terms,
+            advocate,
+            make_user(f"friend{number}@example.com", "Léa"),
+            state=state,
+            reason="hold" if state == Referral.State.WAITING_PERIOD else "review",
+            hold_until=NOW + timedelta(days=14),
+        )
+        first = first or referral
+    assert first is not None
+    observed = {
+        "paid_at": NOW.isoformat(),
+        "shipped_at": NOW.isoformat(),
+        "cancelled": True,
+        "refunded": "5.00",
+    }
+    purchase = make_purchase(first, "100012", observed=observed, was_customer=True)
+    make_discount(first, purchase, "10.00")
+    for number, state in enumerate(Reward.State.values):
+        make_reward(first, "15.00", state=state, reason="refunded", occasion=f"tier:{number}", due_at=NOW)
+    credit.grant(user=advocate.user, currency="EUR", amount=Decimal(20), key="a", now=NOW)
+    credit.reserve(
+        user=advocate.user,
+        currency="EUR",
+        amount=Decimal(5),
+        order_number="100013",
+        expires_at=NOW + timedelta(hours=1),
+        now=NOW,
+    )
+    credit.claw_back(user=advocate.user, currency="EUR", amount=Decimal(30), key="b", now=NOW)
+    make_program("credit_for_both", live=False)
+    return first
+
+
+LISTINGS = [
+    "wagtail_referrals_programs:list",
+    "wagtail_referrals_programs:add",
+    "wagtail_referrals_referrals:index",
+    "wagtail_referrals_advocates:index",
+    "wagtail_referrals_rewards:index",
+    "wagtail_referrals_accounts:index",
+    "wagtail_referrals_entries:index",
+    "wagtail_referrals_terms:index",
+    "wagtail_referrals_summary",
+]
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_listings_are_french(editor: Client, history: Referral, name: str) -> None:
+    response = editor.get(reverse(name))
+    assert response.status_code == 200
+    assert 'lang="fr"' in response.content.decode()
+    assert english_in(response.content) == []
+
+
+def test_pages_of_records_are_french(editor: Client, history: Referral) -> None:
+    account = credit.account_of(history.advocate.user, "EUR")
+    assert account is not None
+    pages = [
+        reverse("wagtail_referrals_referrals:inspect", args=[history.pk]),
+        reverse("wagtail_referrals_advocates:inspect", args=[history.advocate_id]),
+        reverse("wagtail_referrals_accounts:inspect", args=[account.pk]),
+        reverse("wagtail_referrals_terms:inspect", args=[history.terms_id]),
+        *(
+            reverse("wagtail_referrals_referrals:inspect", args=[referral.pk])
+            for referral in Referral.objects.exclude(pk=history.pk)
+        ),
+    ]
+    for page in pages:
+        response = editor.get(page)
+        assert response.status_code == 200
+        assert english_in(response.content) == [], page
+
+
+def test_the_form_of_a_program_is_french(editor: Client, program: Program) -> None:
+    for page in (
+        reverse("wagtail_referrals_programs:edit", args=[program.pk]),
+        reverse("wagtail_referrals_programs:add") + "?preset=credit_for_both",
+        reverse("wagtail_referrals_programs:add") + "?preset=empty",
+    ):
+        response = editor.get(page)
+        assert response.status_code == 200
+        assert english_in(response.content) == [], page
+
+
+def test_a_form_that_is_refused_says_so_in_french(editor: Client) -> None:
+    url = reverse("wagtail_referrals_programs:add") + "?preset=empty"
+    form = BeautifulSoup(editor.get(url).content, "html.parser").find("form", id="w-editor-form")
+    assert form is not None
+    data = {
+        field["name"]: field.get("value", "")
+        for field in form.find_all("input")
+        if field.get("name") and field.get("type") != "checkbox" and "__prefix__" not in field["name"]
+    }
+    data |= {
+        "name": "Essai",
+        "rules-TOTAL_FORMS": "1",
+        "rules-0-side": "friend",
+        "rules-0-trigger": "nth_referral",
+        "rules-0-kind": "credit",
+        "rules-0-ORDER": "1",
+        "action-publish": "action-publish",
+    }
+    response = editor.post(url, data)
+    text = BeautifulSoup(response.content, "html.parser").get_text(" ")
+    assert "Indiquez un montant supérieur à zéro" in text
+    assert "ne convient pas pour le filleul" in text
+    assert english_in(response.content) == []
+
+
+def test_names_of_permissions_are_french(editor: Client) -> None:
+    group = Group.objects.create(name="Parrainages")
+    response = editor.get(reverse("wagtailusers_groups:edit", args=[group.pk]))
+    text = " ".join(BeautifulSoup(response.content, "html.parser").get_text(" ").split())
+    assert "Peut voir la synthèse des parrainages" in text
+    assert "Peut approuver et refuser des parrainages" in text
+    assert english_in(response.content) == []
