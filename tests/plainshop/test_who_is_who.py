@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.plainshop.models import Order
 from tests.plainshop.shop import place_order
 from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
@@ -194,3 +195,32 @@ def test_an_order_of_a_basket_whose_invitation_was_replaced_goes_to_the_new_one(
         now=now + 2 * DAY,
     )
     assert Referral.objects.get().advocate == noe
+
+
+def test_a_guest_of_two_programs_registers_and_both_referrals_are_theirs(
+    advocate, make_program, basket, make_user, now
+):
+    rules = [{"side": "friend", "trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": "5.00"}}]
+    _, one, _ = make_program(rules, new_customers_only=False)
+    _, two, _ = make_program(rules, new_customers_only=False)
+    friend_orders(advocate, one, basket, now, number="1")
+    friend_orders(advocate, two, basket, now, number="2")
+    Order.objects.update(paid_at=now, shipped_at=now)
+    rewards.sweep(now=now + 15 * DAY)
+    lea = make_user("lea")
+    register_friend(lea, claim=None, now=now + 16 * DAY)
+    rewards.sweep(now=now + 16 * DAY)
+    assert credit.available(lea, "EUR") == Decimal("10.00")
+
+
+def test_a_person_with_two_guest_addresses_registers_without_an_error(
+    advocate, make_program, basket, make_user, now
+):
+    """One referral became theirs by the order of the session; the other, by its address, is of the same program."""
+    _, terms, _ = make_program(new_customers_only=False)
+    friend_orders(advocate, terms, basket, now, number="1", email="other@example.com")
+    friend_orders(advocate, terms, basket, now + DAY, number="2", email="lea@example.com")
+    lea = make_user("lea")
+    Referral.objects.filter(purchases__reference="1").update(friend=lea)
+    found = register_friend(lea, claim=None, now=now + 2 * DAY)
+    assert found == Referral.objects.get(purchases__reference="1")

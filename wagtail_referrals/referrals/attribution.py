@@ -69,19 +69,28 @@ def _window_open(claim: Claim, moment: datetime) -> bool:
 
 
 def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = None) -> Referral | None:
-    """A person opened an account. Makes the referral of their claim, or hands them the one of their guest order."""
+    """A person opened an account. Makes the referral of their claim; what they did as a guest becomes theirs.
+
+    The referral to the claim's program, without a claim the newest; ``None`` if there is none.
+    """
     moment = now or timezone.now()
     known, key = _friend(user, "")
-    for referral in referrals_of(user, ""):
+    theirs: dict[Any, Referral] = {}
+    # A person is referred once to each program: what is the account's already comes first.
+    for referral in sorted(referrals_of(user, ""), key=lambda found: found.friend_id is None):
+        if referral.program_key in theirs:
+            continue
+        theirs[referral.program_key] = referral
         if referral.friend_id is None:
             Referral.objects.filter(pk=referral.pk, friend=None).update(
                 friend=known, registered_at=moment, next_check_at=moment, revision=F("revision") + 1
             )
             timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
-            return referral
-        if claim is None or referral.program_key == claim.terms.program_key:
-            return referral
-    if claim is None or not _window_open(claim, moment) or Referral.objects.filter(claim=claim).exists():
+    if claim is None:
+        return next(iter(theirs.values()), None)
+    if claim.terms.program_key in theirs:
+        return theirs[claim.terms.program_key]
+    if not _window_open(claim, moment) or Referral.objects.filter(claim=claim).exists():
         return None
     referral = _create(claim, known, key, now=moment, registered_at=moment)
     timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
