@@ -221,8 +221,108 @@ def test_the_locks_let_others_refer_to_the_rows(customer, give, set_aside, now):
     ]
     assert len(locks) >= 12
     assert all(" FOR NO KEY UPDATE" in sql for sql in locks)
-    ordered = [("_lot" in sql.split(" WHERE ")[0]) for sql in locks[:2]]
-    assert ordered == [False, True], "the account first, then its lots"
+    several = [
+        sql.rpartition(" UPDATE OF ")[2].split(", ")
+        for sql in locks
+        if ", " in sql.rpartition(" UPDATE OF ")[2]
+    ]
+    assert several
+    assert all("_account" in tables[0] for tables in several), "the account first, then what belongs to it"
+
+
+def while_others_wait(
+    first: Callable[[], Any], second: Callable[[], Any], meanwhile: Callable[[], Any]
+) -> Any:
+    """Run ``first`` in a transaction and, before it is committed, start ``second``, which has to wait for it.
+
+    ``meanwhile`` is run in the first transaction once the other waits. What ``second`` returned.
+    """
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(second())
+        except Exception as error:
+            outcome.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic(), connection.cursor() as cursor:
+        first()
+        thread.start()
+        waiting = 0
+        while not waiting and thread.is_alive():
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            (waiting,) = cursor.fetchone()
+        assert waiting, "the other had to wait"
+        meanwhile()
+    thread.join(timeout=30)
+    return outcome[0]
+
+
+@pytest.mark.parametrize("operation", ["reserve", "capture"])
+def test_whoever_waits_for_the_account_holds_none_of_its_lots(customer, give, set_aside, now, operation):
+    """Account and lots are locked by one statement, in this order: nobody waits in a circle."""
+    give("10")
+    give("10")
+    if operation == "capture":
+        set_aside("15")
+
+    def second() -> Any:
+        return set_aside("15") if operation == "reserve" else credit.capture(order_number="100001", now=now)
+
+    def meanwhile() -> None:
+        list(Lot.objects.select_for_update(nowait=True))
+        list(Reservation.objects.select_for_update(nowait=True))
+
+    found = while_others_wait(lambda: credit.lock_accounts([(customer, "EUR")]), second, meanwhile)
+    assert found.amount == D(15)
+
+
+def test_credit_that_came_and_went_while_a_checkout_waited_counts(customer, give, set_aside):
+    give("10")
+    give("10")
+    assert (
+        while_others_wait(lambda: set_aside("15", "100002"), lambda: set_aside("5"), lambda: None).amount == 5
+    )
+    with pytest.raises(credit.InsufficientCredit):
+        set_aside("0.01", "100003")
+    assert while_others_wait(lambda: give("7"), lambda: set_aside("7", "100003"), lambda: None).amount == 7
+    refused = while_others_wait(
+        lambda: give("7") and set_aside("6", "100004"), lambda: set_aside("2", "100005"), lambda: None
+    )
+    assert isinstance(refused, credit.InsufficientCredit)
+    assert refused.available == D(1)
+
+
+@pytest.mark.parametrize("amount", ["5", "6"])
+def test_a_second_click_that_waited_for_the_first(give, set_aside, amount):
+    give("10")
+    second = while_others_wait(lambda: set_aside("5"), lambda: set_aside(amount), lambda: None)
+    assert (second.amount, second.state) == (D(amount), Reservation.State.ACTIVE)
+    assert Account.objects.get().reserved == D(amount)
+
+
+@pytest.mark.parametrize("change", ["release", "withdraw", "replace", "capture"])
+def test_an_order_that_waited_for_a_change_of_its_credit(give, set_aside, now, change):
+    """It spends what is true when it is its turn."""
+    give("10")
+    set_aside("5")
+
+    def first() -> None:
+        if change == "replace":
+            set_aside("7")
+        else:
+            getattr(credit, change)(order_number="100001", now=now)
+
+    done = while_others_wait(first, lambda: credit.capture(order_number="100001", now=now), lambda: None)
+    balance = {"release": D(5), "withdraw": D(10), "replace": D(3), "capture": D(5)}[change]
+    account = Account.objects.get()
+    assert (account.balance, account.reserved, account.shortfall) == (balance, 0, 0)
+    assert (done is None) == (change == "withdraw")
+    if change != "withdraw":
+        assert done.spent_now == (change != "capture")
 
 
 def test_the_sweep_at_once_with_itself_and_with_orders(customer, give, set_aside, now):

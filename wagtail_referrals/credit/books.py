@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import connections, models, router
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 
 from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
 from wagtail_referrals.credit.money import quantize
@@ -20,16 +20,18 @@ ZERO = Decimal("0.00")
 Row = TypeVar("Row", bound=models.Model)
 
 
-def locked(rows: QuerySet[Row], *, skip_locked: bool = False) -> QuerySet[Row]:
+def locked(
+    rows: QuerySet[Row], *, skip_locked: bool = False, of: tuple[str, ...] = ("self",)
+) -> QuerySet[Row]:
     """``rows`` locked for change, without keeping others from writing rows that refer to them.
 
     A plain FOR UPDATE would wait for every transaction that inserted an entry of the account, and the other way
-    round.
+    round. ``of`` names what is locked of each row, in this order: PostgreSQL locks it as it is named.
     """
     features = connections[router.db_for_write(rows.model)].features
     return rows.select_for_update(
         no_key=features.has_select_for_no_key_update,
-        of=("self",) if features.has_select_for_update_of else (),
+        of=of if features.has_select_for_update_of else (),
         skip_locked=skip_locked and features.has_select_for_update_skip_locked,
     )
 
@@ -66,6 +68,48 @@ def account_of_order(order_number: str) -> Account | None:
         return accounts[0] if accounts else None
     last = numbered.order_by("-pk").values_list("account_id", flat=True)[0]
     return next(account for account in accounts if account.pk == last)
+
+
+def open_lots_of(user_id: Any, currency: str, order_number: str) -> list[Lot]:
+    """Lots that are not used up, soonest to expire first, with their account, which is locked before them.
+
+    ``attempt`` of each says whether this order had an attempt to pay with credit when the statement began. What was
+    committed while it waited for the account is in the rows, but neither there nor among the lots that came since:
+    where something is missing, ask again under the lock.
+    """
+    attempts = Reservation.objects.filter(order_number=order_number).order_by().values("pk")[:1]
+    lots = Lot.objects.filter(account__user_id=user_id, account__currency=currency, remaining__gt=0)
+    rows = lots.select_related("account").annotate(attempt=Subquery(attempts))
+    return list(locked(rows.order_by(F("expires_at").asc(nulls_last=True), "pk"), of=("account", "self")))
+
+
+class Held(NamedTuple):
+    """What one attempt to pay an order set aside in one lot."""
+
+    account: Account
+    reservation: Reservation
+    lot: Lot
+    amount: Decimal
+
+
+def set_aside_for(order_number: str) -> list[Held]:
+    """What was ever set aside for this order, soonest to expire first, with the rows locked in the order of ``Held``.
+
+    Empty if nothing ever was. A reservation that is active is the last one. Where none is, ask again under the lock:
+    another may have come while the statement waited for it.
+    """
+    # The comparison is always true. It makes the join an inner one: PostgreSQL locks no rows that may be missing.
+    entries = Entry.objects.filter(
+        reservation__order_number=order_number, kind=Entry.Kind.RESERVE, lot__account=F("account")
+    )
+    rows = entries.select_related("account", "reservation", "lot").order_by(
+        "account", F("lot__expires_at").asc(nulls_last=True), "lot"
+    )
+    return [
+        Held(entry.account, entry.reservation, entry.lot, entry.reserved_delta)
+        for entry in locked(rows, of=("account", "reservation", "lot"))
+        if entry.reservation is not None and entry.lot is not None
+    ]
 
 
 def last_reservation(order_number: str) -> Reservation | None:
@@ -110,6 +154,12 @@ class Books:
     def keep(self, lot: Lot) -> Lot:
         """The lot as this operation knows it: one that was read before has been changed since."""
         return self._lots.setdefault(lot.pk, lot)
+
+    def know(self, lots: Iterable[Lot]) -> None:
+        """All that is not used up, as it has just been read and locked."""
+        for lot in lots:
+            self.keep(lot)
+        self._all_open = True
 
     def open_lots(self) -> list[Lot]:
         """What is not used up, soonest to expire first."""

@@ -128,6 +128,8 @@ class Reservation(models.Model):
     expires_at = models.DateTimeField()
 
     wagtail_reference_index_ignore = True
+    # Not stored: True on what the call of ``capture`` returned that spent it.
+    spent_now = False
 
     class Meta:
         verbose_name = _("amount set aside")

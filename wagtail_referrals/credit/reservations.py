@@ -6,6 +6,7 @@ last attempt of an order can be active or captured.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,9 @@ from wagtail_referrals.credit.books import (
     find_account,
     last_reservation,
     locked,
+    open_lots_of,
     positive,
+    set_aside_for,
     share,
     user_id_of,
 )
@@ -36,6 +39,10 @@ class _HeldElsewhere(Exception):
 
     def __init__(self, accounts: set[int]) -> None:
         self.accounts = accounts
+
+
+class _LookClosely(Exception):
+    """Not the usual case: an attempt before this one, or maybe not enough."""
 
 
 def reserve(
@@ -62,6 +69,12 @@ def reserve(
     user_id = user_id_of(user)
     involved: set[int] = set()
     account: Account | None = None
+    try:
+        with transaction.atomic():
+            return _first_attempt(user_id, currency, amount, order_number, expires_at, moment)
+    except (_LookClosely, IntegrityError):
+        # Unusual, or an attempt of this order was committed while this one waited for the account.
+        pass
     while True:
         # The savepoint gives the locks back: an account that turns out to be involved is locked in its order.
         try:
@@ -83,6 +96,23 @@ def reserve(
             if account is None or last is None or last.account_id in {account.pk, *involved}:
                 raise
             involved |= {account.pk, last.account_id}
+
+
+def _first_attempt(
+    user_id: Any, currency: str, amount: Decimal, order_number: str, expires_at: datetime, moment: datetime
+) -> Reservation:
+    """The usual case, with one read: enough is there, and the order had no attempt before. Else ``_LookClosely``.
+
+    Raises ``IntegrityError`` when there was one after all.
+    """
+    lots = open_lots_of(user_id, currency, order_number) if user_id is not None else []
+    if not lots or lots[0].attempt is not None:  # type: ignore[attr-defined]
+        raise _LookClosely
+    books = Books(lots[0].account, moment)
+    books.know(lots)
+    if books.available() < amount:
+        raise _LookClosely
+    return _set_aside(books, order_number, 1, amount, expires_at)
 
 
 def _reserve(
@@ -113,12 +143,19 @@ def _reserve(
     available = books.available()
     if available < amount:
         raise InsufficientCredit(available, account.currency)
+    return _set_aside(books, order_number, attempt, amount, expires_at)
+
+
+def _set_aside(
+    books: Books, order_number: str, attempt: int, amount: Decimal, expires_at: datetime
+) -> Reservation:
+    """Write the attempt; that much is there."""
     reservation = Reservation(
-        account=account,
+        account=books.account,
         order_number=order_number,
         key=f"{order_number}:{attempt}",
         amount=amount,
-        created_at=moment,
+        created_at=books.now,
         expires_at=expires_at,
     )
     key = f"reserve:{reservation.key}"
@@ -136,29 +173,36 @@ def capture(*, order_number: str, now: datetime | None = None) -> Reservation | 
     The order number is the idempotency key: captured before, that reservation is returned. Where the reservation
     expired or was released although the order was placed, what is available is spent after all, and the rest becomes
     a shortfall: never raises ``InsufficientCredit``. ``None`` if no credit was ever set aside, or if the customer
-    chose to pay without it (``withdraw``). Locks the account and the lots.
+    chose to pay without it (``withdraw``). ``spent_now`` of the answer is True for the call that spent it. Locks the
+    account and the lots.
     """
+    moment = now or timezone.now()
+    attempts = set_aside_for(order_number)
+    if not attempts:
+        return None
+    held = [part for part in attempts if part.reservation.state == State.ACTIVE]
+    if held:
+        # The usual case.
+        books, active = Books(held[0].account, moment), held[0].reservation
+        _spend(books, active, [(books.keep(part.lot), part.amount) for part in held])
+        return _captured(books, active)
     account = account_of_order(order_number)
     reservation = last_reservation(order_number) if account is not None else None
     if account is None or reservation is None or reservation.state == State.WITHDRAWN:
         return None
     if reservation.state == State.CAPTURED:
         return reservation
-    books = Books(account, now or timezone.now())
+    books = Books(account, moment)
     key = f"capture:{reservation.key}"
     if reservation.state == State.ACTIVE:
-        for lot, amount in _held(books, reservation):
-            books.move(
-                Entry.Kind.CAPTURE, key, lot=lot, amount=-amount, reserved=-amount, reservation=reservation
-            )
+        _spend(books, reservation, _held(books, reservation))
     else:
         # Also from what has expired since and was not swept yet: it was good when it was set aside.
         lots = books.open_lots()
         missing = books.take(Entry.Kind.CAPTURE, key, lots, reservation.amount, reservation=reservation)
         if missing > 0:
             books.move(Entry.Kind.CAPTURE, key, shortfall=missing, reservation=reservation)
-    books.write()
-    return _set_state(reservation, State.CAPTURED)
+    return _captured(books, reservation)
 
 
 @transaction.atomic
@@ -232,6 +276,22 @@ def _held(books: Books, reservation: Reservation) -> list[tuple[Lot, Decimal]]:
         F("expires_at").asc(nulls_last=True), "pk"
     )
     return [(books.keep(row), row.held) for row in locked(rows)]
+
+
+def _spend(books: Books, reservation: Reservation, held: Iterable[tuple[Lot, Decimal]]) -> None:
+    """Spend what is set aside; the caller writes the books."""
+    key = f"capture:{reservation.key}"
+    for lot, amount in held:
+        books.move(
+            Entry.Kind.CAPTURE, key, lot=lot, amount=-amount, reserved=-amount, reservation=reservation
+        )
+
+
+def _captured(books: Books, reservation: Reservation) -> Reservation:
+    books.write()
+    _set_state(reservation, State.CAPTURED)
+    reservation.spent_now = True
+    return reservation
 
 
 def _prolong(reservation: Reservation, expires_at: datetime) -> Reservation:
