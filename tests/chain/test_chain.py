@@ -1,6 +1,6 @@
 """The whole chain in the seeded shop, by clicks: from the editor's first one to money taken back.
 
-Its steps one by one, with all their ways to go wrong, are tested in tests/site, tests/oscar_integration and tests/admin.
+Its steps one by one, with their ways to go wrong, are tested in tests/site, tests/oscar_integration and tests/admin.
 """
 
 from __future__ import annotations
