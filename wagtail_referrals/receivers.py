@@ -7,14 +7,18 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F
 from django.db.models.signals import post_delete, post_save, pre_delete
+from django.utils import timezone
 from wagtail.signals import published, unpublished
 
-from wagtail_referrals import messages
+from wagtail_referrals import messages, signals
 from wagtail_referrals.people import forget_person
+from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.tracking.models import Claim
 
 logger = logging.getLogger("wagtail_referrals")
@@ -36,6 +40,15 @@ def _forget_programs(**kwargs: Any) -> None:
     transaction.on_commit(forget_open_terms, robust=True)
 
 
+def guest_adopted(sender: Any, advocate: Advocate, **kwargs: Any) -> None:
+    """What waited for the account can be given, also long after anybody looked at the orders."""
+    with transaction.atomic():
+        waiting = Reward.objects.filter(advocate=advocate, posted=0, state=Reward.State.WAITING)
+        Referral.objects.filter(pk__in=waiting.values("referral_id")).update(
+            next_check_at=timezone.now(), revision=F("revision") + 1
+        )
+
+
 def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
     forget_person(instance)
@@ -50,4 +63,5 @@ def connect() -> None:
     post_save.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.saved")
     post_delete.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.deleted")
     pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
+    signals.guest_adopted.connect(guest_adopted, dispatch_uid="wagtail_referrals.guest_adopted")
     messages.connect()

@@ -9,3 +9,5 @@ referral_settled = Signal()
 reward_changed = Signal()
 # When an order was attributed, within the checkout's transaction. purchase: Purchase
 purchase_recorded = Signal()
+# Within the transaction that did it: a guest who refers has opened an account. advocate: Advocate
+guest_adopted = Signal()

@@ -13,7 +13,7 @@ from wagtail_referrals.people import advocate_for, advocate_for_guest, code_of
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import register_friend
 from wagtail_referrals.referrals.models import Referral
-from wagtail_referrals.rewards.models import DiscountGrant
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
 
 pytestmark = pytest.mark.django_db
@@ -195,6 +195,22 @@ def test_an_order_of_a_basket_whose_invitation_was_replaced_goes_to_the_new_one(
         now=now + 2 * DAY,
     )
     assert Referral.objects.get().advocate == noe
+
+
+def test_rewards_of_a_guest_who_registers_late_are_paid(make_program, basket, make_user, now):
+    """Nothing is watched any more when the referrer opens an account at last."""
+    _, terms, _ = make_program()
+    advocate = advocate_for_guest("camille@example.com")
+    deliver(friend_orders(advocate, terms, basket, now), now)
+    for days in (15, 179, 181):
+        rewards.sweep(now=now + days * DAY)
+    reward = Reward.objects.get()
+    assert (reward.state, reward.reason) == ("waiting", "account")
+    assert Referral.objects.get().next_check_at is None
+    camille = make_user("camille")
+    assert advocate_for(camille).pk == advocate.pk
+    rewards.sweep(now=now + 400 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
 
 
 def test_a_guest_of_two_programs_registers_and_both_referrals_are_theirs(

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
+from wagtail_referrals import signals
 from wagtail_referrals.people.codes import code_of, forget_code
 from wagtail_referrals.people.hashing import email_key
 from wagtail_referrals.people.models import Advocate
@@ -82,6 +83,7 @@ def adopt_guest(user: Any) -> Advocate | None:
         advocate.user = user
         advocate.public_name = advocate.public_name or proposed_name(user)
         advocate.save(update_fields=["user", "public_name"])
+        signals.guest_adopted.send_robust(sender=Advocate, advocate=advocate)
     forget_code(advocate)
     return advocate
 
