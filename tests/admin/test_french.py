@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 from bs4 import BeautifulSoup
-from bs4.element import Comment, NavigableString
+from bs4.element import Comment
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
@@ -56,14 +56,10 @@ def english_in(html: bytes) -> list[str]:
     """Texts of ours that were left in English on a page, also in what is read aloud."""
     whole, several = english()
     soup = BeautifulSoup(html, "html.parser")
-    for element in soup(["script", "style", "template"]):
-        if element.name != "template":
-            element.decompose()
-    texts = [
-        str(text)
-        for text in soup.find_all(string=True)
-        if type(text) is NavigableString or not isinstance(text, Comment)
-    ]
+    # What was typed is not ours. Templates hold rows that the form may add.
+    for element in soup(["script", "style", "textarea"]):
+        element.decompose()
+    texts = [str(text) for text in soup.find_all(string=True) if not isinstance(text, Comment)]
     texts += [str(element[name]) for name in READ for element in soup.find_all(attrs={name: True})]
     found = []
     for text in (" ".join(text.split()) for text in texts):
@@ -82,6 +78,12 @@ def editor(db: None) -> Client:
     user = make_user("redaction@example.com", "Maëlle", is_superuser=True, is_staff=True)
     UserProfile.objects.create(user=user, preferred_language="fr")
     return signed_in(user)
+
+
+@pytest.fixture
+def program(db: None) -> Program:
+    """Named by an editor who writes French."""
+    return make_program(name="Parrainage d’automne", texts=[])
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def history(program: Program, terms: Terms) -> Referral:
         now=NOW,
     )
     credit.claw_back(user=advocate.user, currency="EUR", amount=Decimal(30), key="b", now=NOW)
-    make_program("credit_for_both", live=False)
+    make_program("credit_for_both", live=False, name="Pour les deux", texts=[])
     return first
 
 
