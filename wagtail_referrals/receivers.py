@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 from wagtail.signals import published, unpublished
@@ -18,7 +18,7 @@ from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
-from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
 
 logger = logging.getLogger("wagtail_referrals")
@@ -52,8 +52,11 @@ def guest_adopted(sender: Any, advocate: Advocate, **kwargs: Any) -> None:
 def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
     forget_person(instance)
-    claims = Claim.objects.filter(user=instance)
-    claims.update(email_hash="")
+    # A guest's invitation knows the address only: it is found by the referral that became theirs.
+    claims = Claim.objects.filter(Q(user=instance) | Q(referral__friend=instance))
+    ids = list(claims.values_list("pk", flat=True))
+    Claim.objects.filter(pk__in=ids).update(email_hash="")
+    DiscountGrant.objects.filter(Q(user=instance) | Q(claim__in=ids)).update(email_hash="")
     Referral.objects.filter(friend=instance).update(friend_email_hash="")
 
 

@@ -240,3 +240,18 @@ def test_a_person_with_two_guest_addresses_registers_without_an_error(
     Referral.objects.filter(purchases__reference="1").update(friend=lea)
     found = register_friend(lea, claim=None, now=now + 2 * DAY)
     assert found == Referral.objects.get(purchases__reference="1")
+
+
+def test_a_deleted_friend_leaves_no_hash_behind(advocate, make_program, basket, make_user, now):
+    """Also one who was known as a guest first."""
+    _, terms, _ = make_program()
+    made = basket()
+    claim = rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), now=now)
+    rewards.bind_person(claim, email="lea@example.com", now=now)
+    place_order(made, number="1", goods=Decimal(100), email="lea@example.com", now=now)
+    lea = make_user("lea")
+    register_friend(lea, claim=None, now=now + DAY)
+    lea.delete()
+    assert list(Claim.objects.values_list("user", "email_hash")) == [(None, "")]
+    assert list(DiscountGrant.objects.values_list("user", "email_hash")) == [(None, "")]
+    assert list(Referral.objects.values_list("friend", "friend_email_hash")) == [(None, "")]
