@@ -5,6 +5,7 @@ repeated.
 from __future__ import annotations
 
 import logging
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -77,7 +78,8 @@ def compose(message: Message, address: str) -> EmailMultiAlternatives:
         context = _context(message)
         folder = f"wagtail_referrals/mail/{message.kind}"
         mail = EmailMultiAlternatives(
-            subject=" ".join(render_to_string(f"{folder}_subject.txt", context).split()),
+            # One line; str.split would also break non-breaking spaces.
+            subject=re.sub(r"[ \t\r\n]+", " ", render_to_string(f"{folder}_subject.txt", context)).strip(),
             body=render_to_string(f"{folder}.txt", context),
             to=[address],
         )
