@@ -5,9 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from tests.plainshop.test_chain import visit
-from wagtail_referrals import rewards
+from tests.plainshop.models import Order
+from tests.plainshop.shop import place_order
+from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
+from wagtail_referrals import credit, rewards
+from wagtail_referrals.messages.models import Message
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.tracking.models import Claim
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +20,43 @@ PAID_ONCE = [{"side": "advocate", "trigger": "first_purchase", "kind": "credit",
 EVERY_ORDER = [
     {"side": "advocate", "trigger": "every_purchase", "kind": "credit", "amounts": {"EUR": "15.00"}}
 ]
+
+
+def test_what_was_given_stays_although_a_later_order_is_to_be_checked(
+    advocate, camille, make_program, basket, make_user, now
+):
+    """A friend sends the second order to the referrer: a present, or a fraud. Nothing more is given before a look."""
+    _, terms, _ = make_program(EVERY_ORDER)
+    place_order(
+        basket(camille),
+        number="0",
+        goods=Decimal(20),
+        email=camille.email,
+        now=now,
+        address="1 rue des Lilas",
+    )
+    lea = make_user("lea")
+    deliver(friend_orders(advocate, terms, basket, now, user=lea, email=lea.email), now)
+    rewards.sweep(now=now + 15 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    second = place_order(
+        basket(lea),
+        number="2",
+        goods=Decimal(80),
+        email=lea.email,
+        now=now + 16 * DAY,
+        address="1 rue des Lilas",
+    )
+    deliver(second, now + 16 * DAY)
+    rewards.sweep(now=now + 40 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    assert sorted(Reward.objects.values_list("state", flat=True)) == ["given", "to_check"]
+    assert Referral.objects.get().state == "to_check", "a person must find it"
+    assert list(Message.objects.values_list("kind", flat=True)) == ["reward_given"]
+    # A refund still counts meanwhile.
+    Order.objects.filter(number="1").update(cancelled=True)
+    rewards.settle(Referral.objects.get().pk, now=now + 41 * DAY)
+    assert credit.available(camille, "EUR") == 0
 
 
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(

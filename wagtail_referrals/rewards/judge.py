@@ -292,6 +292,9 @@ def _reconsider(
         return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason="no_customer")
     if due.state != Reward.State.GIVEN:
         return due
+    if held and given is not None and given.posted > 0:
+        # Found out after it was given, maybe about a later order: nothing more, and nothing back before a person looked.
+        return replace(due, worth=min(due.worth, given.posted))
     if held:
         return replace(due, state=Reward.State.TO_CHECK, reason=history.holds[0])
     if due.due_at is not None and now < due.due_at:
