@@ -59,6 +59,25 @@ def test_what_was_given_stays_although_a_later_order_is_to_be_checked(
     assert credit.available(camille, "EUR") == 0
 
 
+def test_after_the_days_of_clawback_an_order_that_disappears_changes_nothing(
+    advocate, camille, make_program, basket, make_user, now
+):
+    """Paid at payment, never sent, cancelled a year later: neither taken back, nor does the next order become first."""
+    _, terms, _ = make_program(PAID_ONCE, hold_anchor="paid")
+    lea = make_user("lea")
+    first = friend_orders(advocate, terms, basket, now, user=lea, email=lea.email)
+    Order.objects.update(paid_at=now)
+    second = place_order(basket(lea), number="2", goods=Decimal(50), email=lea.email, now=now + 5 * DAY)
+    Order.objects.update(paid_at=now + 5 * DAY)
+    rewards.sweep(now=now + 20 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    Order.objects.filter(pk=first.pk).update(cancelled=True)
+    rewards.settle(Referral.objects.get().pk, now=now + 183 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    assert Reward.objects.get(posted=15).purchase.reference == "1"
+    assert second.number == "2"
+
+
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(
     advocate, make_program, basket, make_user, now
 ):

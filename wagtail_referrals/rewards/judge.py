@@ -56,6 +56,7 @@ class Given:
     slot: int | None = None
     slot_period: str = ""
     posted: Decimal = NOTHING
+    purchase_id: int | None = None
 
 
 RewardKey = tuple[str, str, str]
@@ -154,7 +155,13 @@ def judge(
     ``watch_until`` what was given for it stays.
     """
     orders = sorted(purchases, key=lambda order: (order.placed_at, order.id))
-    real = [order for order in orders if not order.never_happened]
+    # What was given for an order stays after its ``watch_until``: so the order stays too, and no other becomes the first.
+    rewarded = {given.purchase_id for given in history.rewards.values() if given.posted > 0}
+    real = [
+        order
+        for order in orders
+        if not order.never_happened or (order.id in rewarded and now > order.watch_until)
+    ]
     first = real[0] if real else None
     late = first is not None and first.placed_at > history.claim_expires_at
     refusal = _refusal(history, late)
@@ -293,7 +300,7 @@ def _reconsider(
     if due.state != Reward.State.GIVEN:
         return due
     if held and given is not None and given.posted > 0:
-        # Found out after it was given, maybe about a later order: nothing more, and nothing back before a person looked.
+        # Found out after it was given, maybe about a later order: nothing more, nothing back before a person looked.
         return replace(due, worth=min(due.worth, given.posted))
     if held:
         return replace(due, state=Reward.State.TO_CHECK, reason=history.holds[0])

@@ -187,7 +187,12 @@ def _history(
         holds=tuple(unsure.reason for unsure in said if unsure.outcome == Decision.Outcome.HOLD),
         review=reviews[-1].outcome if reviews else "",
         rewards={
-            key: Given(slot=reward.slot, slot_period=reward.slot_period, posted=reward.posted)
+            key: Given(
+                slot=reward.slot,
+                slot_period=reward.slot_period,
+                posted=reward.posted,
+                purchase_id=reward.purchase_id,
+            )
             for key, reward in rewards.items()
         },
         slots_taken={(str(rule_key), period): slot for rule_key, period, slot in slots},
