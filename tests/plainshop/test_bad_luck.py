@@ -9,6 +9,7 @@ from tests.plainshop.models import Order
 from tests.plainshop.shop import place_order
 from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
+from wagtail_referrals.kinds import reward_kinds, triggers
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
@@ -76,6 +77,39 @@ def test_after_the_days_of_clawback_an_order_that_disappears_changes_nothing(
     assert credit.available(camille, "EUR") == Decimal("15.00")
     assert Reward.objects.get(posted=15).purchase.reference == "1"
     assert second.number == "2"
+
+
+@pytest.mark.parametrize("registry", [reward_kinds, triggers])
+def test_a_kind_that_is_gone_for_a_deployment_takes_nothing_back(
+    advocate, camille, make_program, basket, now, registry, monkeypatch
+):
+    _, terms, _ = make_program(
+        [
+            *PAID_ONCE,
+            {
+                "side": "advocate",
+                "trigger": "every_purchase",
+                "kind": "credit_percent",
+                "percent": Decimal(10),
+            },
+        ]
+    )
+    order = friend_orders(advocate, terms, basket, now)
+    deliver(order, now)
+    rewards.sweep(now=now + 15 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("25.00")
+    gone = "credit" if registry is reward_kinds else "first_purchase"
+    monkeypatch.setattr(
+        registry, "_items", {key: item for key, item in registry._items.items() if key != gone}
+    )
+    order.refunded = Decimal(50)
+    order.save()
+    run = rewards.sweep(now=now + 17 * DAY)
+    assert run.failed == 0
+    assert credit.available(camille, "EUR") == Decimal("20.00"), "the other rule's reward goes on"
+    monkeypatch.undo()
+    rewards.sweep(now=now + 19 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("20.00")
 
 
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(

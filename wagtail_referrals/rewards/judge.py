@@ -155,7 +155,7 @@ def judge(
     ``watch_until`` what was given for it stays.
     """
     orders = sorted(purchases, key=lambda order: (order.placed_at, order.id))
-    # What was given for an order stays after its ``watch_until``: so the order stays too, and no other becomes the first.
+    # What was given for an order stays after its ``watch_until``: so the order stays, and no other becomes the first.
     rewarded = {given.purchase_id for given in history.rewards.values() if given.posted > 0}
     real = [
         order

@@ -17,7 +17,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from wagtail_referrals import conf, credit, signals
-from wagtail_referrals.kinds import LedgerKind, Posting, Side, reward_kinds
+from wagtail_referrals.kinds import LedgerKind, Posting, Rule, Side, reward_kinds, triggers
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData, budget, forget_open_terms, kept_gift, parse
 from wagtail_referrals.referrals import Facts, get_shop, timeline
@@ -213,8 +213,13 @@ def _apply_rewards(
     for key, due in dues.items():
         rewards[key] = rewards.get(key) or _new_reward(referral, due, now)
         steps.append((rewards[key], due))
-    # What has no occasion any more: another order counts as the first now, or the rule's order never happened.
-    steps += [(reward, None) for key, reward in rewards.items() if key not in dues]
+    # What has no occasion any more: another order counts as the first now, or the rule's order never happened. Not what
+    # this site cannot judge at the moment, because an app that brings a kind or a trigger is not there.
+    steps += [
+        (reward, None)
+        for key, reward in rewards.items()
+        if key not in dues and _is_known(terms.rule(str(reward.rule_key)))
+    ]
     for reward, _owed in steps:
         if reward.posted == 0:
             reward.user = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
@@ -229,6 +234,10 @@ def _apply_rewards(
     for reward, owed in steps:
         failed |= not _post(reward, owed, terms, now)
     return failed
+
+
+def _is_known(rule: Rule | None) -> bool:
+    return rule is not None and rule.kind in reward_kinds and rule.trigger in triggers
 
 
 def _new_reward(referral: Referral, due: Due, now: datetime) -> Reward:
