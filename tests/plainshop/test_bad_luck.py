@@ -11,8 +11,10 @@ from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import reward_kinds, triggers
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs.models import Budget
+from wagtail_referrals.referrals import register_friend
 from wagtail_referrals.referrals.models import Referral
-from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
 
 pytestmark = pytest.mark.django_db
@@ -110,6 +112,54 @@ def test_a_kind_that_is_gone_for_a_deployment_takes_nothing_back(
     monkeypatch.undo()
     rewards.sweep(now=now + 19 * DAY)
     assert credit.available(camille, "EUR") == Decimal("20.00")
+
+
+def test_the_promise_stays_held_after_the_reward_for_registering(
+    advocate, camille, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program(
+        [
+            *PAID_ONCE,
+            {"side": "advocate", "trigger": "registers", "kind": "credit", "amounts": {"EUR": "5.00"}},
+        ],
+        budget_amounts={"EUR": "100.00"},
+        hold_days=0,
+    )
+    lea = make_user("lea")
+    claim = rewards.commit(visit=visit(advocate, terms, now), user=lea, now=now)
+    register_friend(lea, claim=claim, now=now)
+
+    def counted():
+        return Budget.objects.values_list("held", "spent").get()
+
+    rewards.sweep(now=now)
+    assert counted() == (Decimal("15.00"), Decimal("5.00"))
+    rewards.sweep(now=now + 31 * DAY)
+    assert counted() == (0, Decimal("5.00"))
+
+
+def test_the_discount_comes_again_also_after_the_reward_for_registering(
+    advocate, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program(
+        [
+            {"side": "friend", "trigger": "arrives", "kind": "discount_percent", "percent": Decimal(10)},
+            {"side": "advocate", "trigger": "registers", "kind": "credit", "amounts": {"EUR": "5.00"}},
+        ],
+        hold_days=0,
+    )
+    lea = make_user("lea")
+    made = basket(lea)
+    claim = rewards.commit(
+        visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=lea, now=now
+    )
+    register_friend(lea, claim=claim, now=now)
+    order = place_order(made, number="1", goods=Decimal(100), email=lea.email, now=now)
+    rewards.sweep(now=now)
+    order.cancelled = True
+    order.save()
+    rewards.sweep(now=now + 2 * DAY)
+    assert list(DiscountGrant.objects.order_by("issue").values_list("state", flat=True)) == ["used", "issued"]
 
 
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(

@@ -112,7 +112,10 @@ class Due:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the referral is now, what is owed, and when to look again (``None``: nothing changes by itself)."""
+    """What the referral is now, what is owed, and when to look again (``None``: nothing changes by itself).
+
+    ``waits_for_order``: the friend can still make the promise good; also where registering was rewarded already.
+    """
 
     state: str
     reason: str
@@ -121,6 +124,7 @@ class Verdict:
     hold_until: datetime | None
     ordinal: int | None
     next_check_at: datetime | None
+    waits_for_order: bool = False
 
 
 def slot_period(terms: TermsData, moment: datetime) -> str:
@@ -177,6 +181,7 @@ def judge(
         dues += _dues_of(rule, terms, real, first, history, ordinal)
     dues = [_reconsider(due, refusal, held, history, now, orders) for due in dues]
     dues = _give_slots(terms, dues, history)
+    waits = first is None and not refusal and now <= history.claim_expires_at
     state, reason, until = _state(terms, first, orders, history, dues, refusal, held, now)
     return Verdict(
         state=state,
@@ -185,7 +190,8 @@ def judge(
         qualified_at=qualified_at,
         hold_until=until,
         ordinal=ordinal,
-        next_check_at=_next_check(orders, history, dues, state, now, check_every),
+        next_check_at=_next_check(orders, history, dues, waits, now, check_every),
+        waits_for_order=waits,
     )
 
 
@@ -402,13 +408,13 @@ def _next_check(
     orders: list[PurchaseFacts],
     history: History,
     dues: list[Due],
-    state: str,
+    waits_for_order: bool,
     now: datetime,
     check_every: timedelta,
 ) -> datetime | None:
     """When something can change without anybody telling us."""
     moments = [due.due_at for due in dues if due.due_at is not None and due.due_at > now]
-    if state == Referral.State.WAITING_ORDER and history.claim_expires_at > now:
+    if waits_for_order:
         moments.append(history.claim_expires_at + timedelta(seconds=1))
     if any(order.watch_until >= now for order in orders):
         # A shop may write an order's status without a signal: the sweep reads it again.

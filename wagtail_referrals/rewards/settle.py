@@ -370,7 +370,7 @@ def _apply_discounts(
     """The friend's discount: again after an order that never happened, gone with the window."""
     for purchase in purchases:
         fact = facts[purchase.reference]
-        if fact.cancelled and fact.shipped_at is None and verdict.state == Referral.State.WAITING_ORDER:
+        if fact.cancelled and fact.shipped_at is None and verdict.waits_for_order:
             discounts.offer_again(referral.claim, terms, reference=purchase.reference, now=now)
     if verdict.state == Referral.State.EXPIRED:
         grants = referral.claim.discounts.filter(expires_at__lt=now).select_related("claim", "reward")
@@ -428,9 +428,8 @@ def _apply_referral(
     if change:
         budget.spend(terms.program_key, change)
         forget_open_terms()
-    hold_what_is_open(
-        referral.claim, _still_open(referral, terms, rewards) if verdict.state in PENDING else {}
-    )
+    is_open = verdict.waits_for_order or verdict.state in PENDING
+    hold_what_is_open(referral.claim, _still_open(referral, terms, rewards) if is_open else {})
     next_check = verdict.next_check_at
     if failed:
         next_check = min(now + RETRY, next_check or now + RETRY)
