@@ -162,6 +162,44 @@ def test_the_discount_comes_again_also_after_the_reward_for_registering(
     assert list(DiscountGrant.objects.order_by("issue").values_list("state", flat=True)) == ["used", "issued"]
 
 
+def test_an_order_with_the_discount_that_was_given_again_counts(
+    advocate, camille, make_program, basket, make_user, now
+):
+    """Ordered on day 25, cancelled by the shop on day 28, ordered again on day 35 with the discount given again."""
+    _, terms, _ = make_program()
+    lea = make_user("lea")
+    made = basket(lea)
+    rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=lea, now=now)
+    order = place_order(made, number="1", goods=Decimal(100), email=lea.email, now=now + 25 * DAY)
+    order.cancelled = True
+    order.save()
+    rewards.sweep(now=now + 28 * DAY)
+    rewards.sweep(now=now + 31 * DAY)
+    assert Referral.objects.get().state == "waiting_order"
+    again = place_order(basket(lea), number="2", goods=Decimal(100), email=lea.email, now=now + 35 * DAY)
+    assert again.discount == Decimal("10.00")
+    deliver(again, now + 35 * DAY)
+    rewards.sweep(now=now + 50 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+
+
+def test_who_waits_for_the_discount_given_again_is_let_go_at_its_end(
+    advocate, make_program, basket, make_user, now
+):
+    _, terms, _ = make_program()
+    lea = make_user("lea")
+    made = basket(lea)
+    rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=lea, now=now)
+    Order.objects.filter(
+        pk=place_order(made, number="1", goods=Decimal(100), email=lea.email, now=now + 25 * DAY).pk
+    ).update(cancelled=True)
+    for days in (28, 31, 59):
+        rewards.sweep(now=now + days * DAY)
+    referral = Referral.objects.get()
+    assert referral.state == "expired"
+    assert DiscountGrant.objects.get(issue=1).state == "void"
+
+
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(
     advocate, make_program, basket, make_user, now
 ):

@@ -274,7 +274,10 @@ def test_a_friend_counts_once_in_the_budget_before_and_after_the_reward(advocate
         deliver(order, now)
     rewards.sweep(now=now + 15 * DAY)
     assert counted() == [("", 0, 3), ("EUR", Decimal("15.00"), Decimal("60.00"))]
-    rewards.sweep(now=now + 31 * DAY)
+    # Until the discount that was given again on the 15th day ends.
+    rewards.sweep(now=now + 44 * DAY)
+    assert counted() == [("", 0, 3), ("EUR", Decimal("15.00"), Decimal("60.00"))]
+    rewards.sweep(now=now + 46 * DAY)
     assert counted() == [("", 0, 3), ("EUR", 0, Decimal("60.00"))]
 
 

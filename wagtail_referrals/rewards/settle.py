@@ -88,7 +88,7 @@ def settle(
             .filter(referral=referral)
             .order_by("pk")
         }
-        history = _history(referral, terms, decisions, rewards)
+        history = _history(referral, terms, decisions, rewards, facts)
         verdict = judge(
             terms,
             [_purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases],
@@ -152,7 +152,11 @@ def _purchase_facts(purchase: Purchase, facts: Facts) -> PurchaseFacts:
 
 
 def _history(
-    referral: Referral, terms: TermsData, decisions: list[Decision], rewards: Mapping[RewardKey, Reward]
+    referral: Referral,
+    terms: TermsData,
+    decisions: list[Decision],
+    rewards: Mapping[RewardKey, Reward],
+    facts: Mapping[str, Facts],
 ) -> History:
     reviews = [decision for decision in decisions if decision.check_key == REVIEWER]
     said = [decision for decision in decisions if decision.check_key != REVIEWER]
@@ -177,7 +181,7 @@ def _history(
         else referral.ordinal
     )
     return History(
-        claim_expires_at=referral.claim.expires_at,
+        claim_expires_at=_expires_at(referral, facts),
         created_at=referral.created_at,
         registered_at=referral.registered_at,
         friend_known=referral.friend_id is not None,
@@ -200,6 +204,15 @@ def _history(
         next_ordinal=(last or 0) + 1,
         default_currency=conf.currencies()[0],
     )
+
+
+def _expires_at(referral: Referral, facts: Mapping[str, Facts]) -> datetime:
+    """Until when an order counts: as long as the discount that was given again after an order that never happened."""
+    until: datetime = referral.claim.expires_at
+    if any(fact.cancelled and fact.shipped_at is None for fact in facts.values()):
+        again = referral.claim.discounts.filter(issue=1).aggregate(Max("expires_at"))["expires_at__max"]
+        until = max(until, again or until)
+    return until
 
 
 def _apply_rewards(
