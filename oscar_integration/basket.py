@@ -297,7 +297,7 @@ def other_offers(basket: Any) -> str:
         for application in basket.offer_applications
         if application["voucher"] is None or not vouchers.is_ours(application["voucher"].code)
     ]
-    return ", ".join(f"“{name}”" for name in names)
+    return ", ".join(_("“%(name)s”") % {"name": name} for name in names)
 
 
 def nothing_words(basket: Any, voucher: Any, claim: Any) -> str:

@@ -30,7 +30,7 @@ LANDING: dict[str, Any] = {
         "introduction": (
             "<p>Nous sommes un petit studio de yoga à Nantes, avec une boutique pour ce que nous "
             "utilisons nous-mêmes. "
-            "Venez à un cours, ou faites-vous livrer un tapis : votre cadeau est déjà dans le panier, "
+            "Venez à un cours, ou faites-vous livrer un tapis : votre cadeau est déjà dans le panier, "
             "sans code à "
             "saisir.</p>"
         ),
@@ -39,7 +39,7 @@ LANDING: dict[str, Any] = {
                 "Faites le tour",
                 "Cours, ateliers et tapis. Votre invitation est enregistrée dans ce navigateur.",
             ),
-            ("Remplissez votre panier", "Votre cadeau y est déjà : il est déduit tout seul."),
+            ("Remplissez votre panier", "Votre cadeau y est déjà : il est déduit tout seul."),
             ("Passez commande", "En invité ou avec un compte. La personne qui vous invite y gagne aussi."),
         ],
         "action_text": "Voir la boutique",
@@ -72,24 +72,24 @@ HUB: dict[str, Any] = {
     "fr": {
         "title": "Parrainage",
         "slug": "parrainage",
-        "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un "
+        "search_description": "Partagez le Studio Souffle avec vos proches : un cadeau pour eux, un "
         "crédit pour vous.",
         "headline": "Les bonnes choses se partagent",
         "introduction": (
-            "<p>La moitié des personnes sur nos tapis sont venues parce qu'un proche les a emmenées. "
-            "Partagez votre lien : "
+            "<p>La moitié des personnes sur nos tapis sont venues parce qu’un proche les a emmenées. "
+            "Partagez votre lien : "
             "vos proches reçoivent un cadeau pour leur première commande, et vous un crédit pour la "
             "suivante.</p>"
         ),
         "steps": [
             (
                 "Partagez votre lien",
-                "Vous le trouvez dans votre compte. Il reste le même, quelle que soit l'offre.",
+                "Vous le trouvez dans votre compte. Il reste le même, quelle que soit l’offre.",
             ),
             ("Votre proche commande", "Son cadeau est déjà dans le panier, sans code à saisir."),
             (
                 "Vous recevez votre crédit",
-                "Une fois la commande payée, livrée et gardée. Vous voyez à tout moment ce qu'elle attend.",
+                "Une fois la commande payée, livrée et gardée. Vous voyez à tout moment ce qu’elle attend.",
             ),
         ],
     },
@@ -113,7 +113,7 @@ HOME_BLOCK: dict[str, Any] = {
         "value": {
             "image": None,
             "heading": "Venez avec un proche",
-            "text": "<p>Partagez votre lien : vos proches reçoivent un cadeau pour leur première "
+            "text": "<p>Partagez votre lien : vos proches reçoivent un cadeau pour leur première "
             "commande, et vous un "
             "crédit pour la suivante.</p>",
             "link": {"text": "Parrainer un proche", "page": None, "category": ""},
@@ -135,7 +135,7 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
         "fr": {
             "headline": "On reprend ensemble",
             "share_message": "Je reprends le yoga au Studio Souffle. Avec mon lien, votre première "
-            "commande coûte moins :",
+            "commande coûte moins :",
             "small_print": "Pour la première commande des nouveaux clients. Chaque parrain est "
             "récompensé deux fois au plus "
             "dans ce programme.",
@@ -154,14 +154,14 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
         },
         "fr": {
             "headline": "Un cadeau pour votre première commande",
-            "introduction": "Une personne qui pratique chez nous a pensé à vous. Faites le tour : votre remise est "
+            "introduction": "Une personne qui pratique chez nous a pensé à vous. Faites le tour : votre réduction est "
             "déjà dans le panier.",
-            "share_message": "Je pratique au Studio Souffle et j'ai pensé à vous. Avec mon lien, votre "
+            "share_message": "Je pratique au Studio Souffle et j’ai pensé à vous. Avec mon lien, votre "
             "première commande "
-            "coûte moins :",
+            "coûte moins :",
             "small_print": "Pour la première commande des nouveaux clients, hors livraison. Le crédit "
-            "s'utilise au moment de "
-            "payer et n'est pas échangeable contre de l'argent.",
+            "s’utilise au moment de "
+            "payer et n’est pas échangeable contre de l’argent.",
         },
     },
     "workshops": {
@@ -173,8 +173,8 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
         },
         "fr": {
             "headline": "À deux en atelier",
-            "share_message": "On fait un atelier ensemble ? Avec mon lien, votre première commande "
-            "coûte moins :",
+            "share_message": "On fait un atelier ensemble ? Avec mon lien, votre première commande "
+            "coûte moins :",
             "small_print": "Pour les trois premières personnes invitées, sur leur première commande.",
         },
     },

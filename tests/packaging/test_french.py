@@ -140,14 +140,16 @@ def untranslated(source: str) -> list[str]:
     text = re.sub(r"<(script|style)\b.*?</\1>", "", "".join(left), flags=re.DOTALL)
     shown = re.findall(r'\b(?:title|alt|placeholder|aria-label|label)="([^"]*)"', text)
     shown.append(TAG.sub(" ", text))
-    return [word for part in shown for word in re.findall(r"[^\W\d_]{2,}", part)]
+    # French puts a space before these, so they belong into what is translated.
+    return [word for part in shown for word in re.findall(r"[^\W\d_]{2,}|[:;!?]", part)]
 
 
 @pytest.mark.parametrize(
     ("source", "words"),
     [
         ("<p>{% translate 'Hello' %} {{ name }}</p>", []),
-        ('<p class="big">{% blocktranslate %}Hello{% endblocktranslate %}: {{ name }}</p>', []),
+        ('<p class="big">{% blocktranslate %}Hello{% endblocktranslate %} {{ name }}</p>', []),
+        ("<p>{% translate 'Hello' %}: {{ name }}</p>", [":"]),
         ("<p>Hello {{ name }}</p>", ["Hello"]),
         ('<a title="Close">×</a>', ["Close"]),
         ("{% comment %}Why{% endcomment %}", []),

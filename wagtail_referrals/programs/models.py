@@ -239,7 +239,7 @@ class ProgramRule(Orderable):
         verbose_name_plural = _("rules")
 
     def __str__(self) -> str:
-        return f"{self.get_side_display()}: {self.get_kind_display()}"
+        return f"{self.get_side_display()} – {self.get_kind_display()}"
 
 
 class Terms(models.Model):

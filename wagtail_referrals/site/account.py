@@ -83,7 +83,7 @@ def _reward_words(reward: Reward, data: TermsData) -> str:
     else:
         what = programs.rule_gets(rule) if rule is not None else ""
     state = str(reward.get_state_display())
-    return f"{what}: {state}" if what else state
+    return gettext("%(what)s: %(state)s") % {"what": what, "state": state} if what else state
 
 
 def why_words(referral: Referral) -> str:
