@@ -200,6 +200,20 @@ def test_who_waits_for_the_discount_given_again_is_let_go_at_its_end(
     assert DiscountGrant.objects.get(issue=1).state == "void"
 
 
+def test_an_order_that_is_sent_long_after_it_was_placed_is_still_seen(
+    advocate, camille, make_program, basket, now
+):
+    """Made to order, with a short time of clawback, in a shop that says nothing when it sends."""
+    _, terms, _ = make_program(PAID_ONCE, clawback_days=0)
+    friend_orders(advocate, terms, basket, now)
+    for days in range(1, 25):
+        rewards.sweep(now=now + days * DAY)
+    Order.objects.update(paid_at=now, shipped_at=now + 25 * DAY)
+    for days in range(26, 45):
+        rewards.sweep(now=now + days * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+
+
 def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(
     advocate, make_program, basket, make_user, now
 ):

@@ -21,6 +21,8 @@ from wagtail_referrals.referrals.shop import Facts
 from wagtail_referrals.rewards.models import Reward
 
 NOTHING: Final = Decimal(0)
+# How long an order that is not paid or not sent yet is looked at without a word from the shop. Made to order takes time.
+PATIENCE: Final = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -416,7 +418,15 @@ def _next_check(
     moments = [due.due_at for due in dues if due.due_at is not None and due.due_at > now]
     if waits_for_order:
         moments.append(history.claim_expires_at + timedelta(seconds=1))
-    if any(order.watch_until >= now for order in orders):
+    unfinished = {
+        due.purchase_id
+        for due in dues
+        if due.state == Reward.State.WAITING and due.reason in ("payment", "delivery")
+    }
+    if any(
+        order.watch_until >= now or (order.id in unfinished and order.placed_at + PATIENCE > now)
+        for order in orders
+    ):
         # A shop may write an order's status without a signal: the sweep reads it again.
         moments.append(now + check_every)
     return min(moments, default=None)
