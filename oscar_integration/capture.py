@@ -6,14 +6,14 @@ Works from the database only: a shopper may return from the bank to another proc
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -49,12 +49,27 @@ def capture_for_order(order: Any) -> None:
     if order.user_id is None or _without_credit.get() == str(order.number):
         return
     try:
-        with transaction.atomic():
-            reservation = credit.capture(order_number=str(order.number))
-            if reservation is not None:
-                record_source(order, reservation.amount)
+        try:
+            _capture(order)
+        except IntegrityError:
+            # The first order that is paid with credit: its kind of payment source is not there yet.
+            _capture(order, prepare=make_source_type)
     except Exception:
         logger.exception("Order #%s: referral credit could not be captured", order.number)
+
+
+def _capture(order: Any, prepare: Callable[[], Any] | None = None) -> None:
+    with transaction.atomic():
+        if prepare is not None:
+            prepare()
+        reservation = credit.capture(order_number=str(order.number))
+        if reservation is None:
+            return
+        if reservation.spent_now:
+            # The source is written in the transaction that spends the credit: there is none yet.
+            _add_source(order, source_type_of_credit(), reservation.amount)
+        else:
+            record_source(order, reservation.amount)
 
 
 def find_source(order: Any) -> Any | None:
@@ -77,9 +92,13 @@ def record_source(order: Any, amount: Decimal) -> Any:
     kind = SourceType.objects.filter(code=SOURCE_CODE).annotate(existing=Subquery(existing)).first()
     if kind is not None and kind.existing is not None:
         return Source.objects.get(pk=kind.existing)
-    source = Source(
+    return _add_source(order, (kind or make_source_type()).pk, amount)
+
+
+def _add_source(order: Any, source_type_id: Any, amount: Decimal) -> Any:
+    source = get_model("payment", "Source")(
         order=order,
-        source_type=kind or make_source_type(),
+        source_type_id=source_type_id,
         currency=order.currency,
         amount_allocated=amount,
         amount_debited=amount,
@@ -87,6 +106,15 @@ def record_source(order: Any, amount: Decimal) -> Any:
     source.create_deferred_transaction(get_model("payment", "Transaction").DEBIT, amount)
     source.save()
     return source
+
+
+def source_type_of_credit() -> Subquery:
+    """The key of the ``payment.SourceType`` of referral credit, to be looked up by the INSERT that uses it.
+
+    Where it is not there the database refuses the row at once: ``IntegrityError``. A key that was remembered could
+    be refused at the commit only, and take the order with it.
+    """
+    return Subquery(get_model("payment", "SourceType").objects.filter(code=SOURCE_CODE).values("pk")[:1])
 
 
 def make_source_type() -> Any:

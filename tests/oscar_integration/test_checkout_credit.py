@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db.models.signals import post_save
 from django.test import Client
 from django.utils import timezone
 from oscar.apps.checkout import views
@@ -701,29 +702,27 @@ def test_the_back_office_refunds_card_first_then_credit(customer: Customer, lea:
 # Cost
 
 
-def test_what_credit_costs(customer: Customer, lea: Any, make_customer: Any) -> None:
-    """Queries of placing an order, without what opens and closes savepoints."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
+def test_the_kind_of_payment_source_is_made_when_it_is_needed(customer: Customer, lea: Any) -> None:
+    """Also where somebody deleted it in the meantime. Whoever listens to a source being saved can ask for its kind."""
+    Source, SourceType = get_model("payment", "Source"), get_model("payment", "SourceType")
+    heard: list[tuple[str, str]] = []
 
-    def place(user: Any, amount: str = "") -> int:
-        someone = Customer(user)
-        someone.go_to_payment()
-        if amount:
-            someone.use(amount)
-        someone.preview(ACCEPTED)
-        with CaptureQueriesContext(connection) as captured:
-            assert_thanked(someone.place_order(ACCEPTED))
-        statements = [query["sql"] for query in captured.captured_queries]
-        return sum("SAVEPOINT" not in statement for statement in statements)
+    def hear(instance: Any, created: bool, **kwargs: Any) -> None:
+        heard.append((instance.source_type.code, str(instance.amount_debited)))
 
-    paul = make_customer("paul@example.com")
-    give(paul, "50")
-    place(paul, "5")
-    without = place(paul)
-    # The account, the last attempt, the lots; attempt, entry, lot, account: 7 to set aside, as many to spend.
-    # Then the kind of payment source, the source, its transaction.
-    assert place(paul, "5") - without == 17
-    never_had_any = make_customer("zoe@example.com")
-    place(never_had_any)
-    assert place(never_had_any) == without
+    give(lea, "5")
+    post_save.connect(hear, sender=Source)
+    try:
+        for _again in range(2):
+            assert not SourceType.objects.filter(code="referral-credit").exists()
+            customer.go_to_payment()
+            customer.use("10.00")
+            customer.preview(ACCEPTED)
+            order = assert_thanked(customer.place_order(ACCEPTED))
+            assert sources(order)["referral-credit"] == "10.00"
+            assert ("referral-credit", "10.00") in heard
+            heard.clear()
+            SourceType.objects.filter(code="referral-credit").delete()
+    finally:
+        post_save.disconnect(hear, sender=Source)
+    assert available(lea) == "0.00"

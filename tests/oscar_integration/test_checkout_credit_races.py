@@ -175,7 +175,7 @@ def test_a_capture_that_fails_in_the_database_loses_no_order(
     customer.go_to_payment()
     customer.use("15")
     with monkeypatch.context() as patch:
-        patch.setattr(capture, "record_source", broken)
+        patch.setattr(capture, "_add_source", broken)
         assert customer.place(ACCEPTED).url.endswith("/thank-you/")
     order = Order.objects.get()
     assert (sources(order), states()) == ({"card": "85.00"}, ["active"])
