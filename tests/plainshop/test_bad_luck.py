@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tests.plainshop.models import Order
-from tests.plainshop.shop import place_order
+from tests.plainshop.shop import PlainShop, place_order
 from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import reward_kinds, triggers
@@ -60,6 +60,54 @@ def test_what_was_given_stays_although_a_later_order_is_to_be_checked(
     Order.objects.filter(number="1").update(cancelled=True)
     rewards.settle(Referral.objects.get().pk, now=now + 41 * DAY)
     assert credit.available(camille, "EUR") == 0
+
+
+def test_one_thing_that_always_fails_does_not_stop_the_sweep(
+    advocate, camille, make_program, basket, now, monkeypatch
+):
+    _, terms, _ = make_program()
+    lapsed = rewards.commit(visit=visit(advocate, terms, now - 20 * DAY), now=now - 20 * DAY)
+    also_lapsed = rewards.commit(visit=visit(advocate, terms, now - 19 * DAY), now=now - 19 * DAY)
+    deliver(friend_orders(advocate, terms, basket, now), now)
+    broken_code = lapsed.discounts.get().code
+    void = PlainShop.void_discount
+
+    def void_discount(self, code):
+        if code == broken_code:
+            raise RuntimeError("this voucher is cursed")
+        void(self, code)
+
+    monkeypatch.setattr(PlainShop, "void_discount", void_discount)
+    monkeypatch.setattr("wagtail_referrals.programs.terms.publish_terms", lambda *args, **kwargs: 1 / 0)
+    run = rewards.sweep(now=now + 15 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    assert run.finished_at is not None
+    assert run.failed
+    lapsed.refresh_from_db()
+    also_lapsed.refresh_from_db()
+    assert (lapsed.state, also_lapsed.state) == ("open", "lapsed")
+
+
+def test_a_shop_that_cannot_tell_the_facts_of_one_order_does_not_stop_the_others(
+    advocate, camille, make_program, basket, now, monkeypatch
+):
+    _, terms, _ = make_program()
+    for number in "12":
+        deliver(
+            friend_orders(advocate, terms, basket, now, number=number, email=f"f{number}@example.com"), now
+        )
+    facts = PlainShop.facts
+
+    def broken(self, references):
+        if "1" in references:
+            raise RuntimeError("order 1 is broken")
+        return facts(self, references)
+
+    monkeypatch.setattr(PlainShop, "facts", broken)
+    run = rewards.sweep(now=now + 15 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    assert (run.settled, run.failed) == (1, 1)
+    assert Referral.objects.get(purchases__reference="1").next_check_at > now + 15 * DAY
 
 
 def test_after_the_days_of_clawback_an_order_that_disappears_changes_nothing(

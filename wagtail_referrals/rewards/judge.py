@@ -21,7 +21,7 @@ from wagtail_referrals.referrals.shop import Facts
 from wagtail_referrals.rewards.models import Reward
 
 NOTHING: Final = Decimal(0)
-# How long an order that is not paid or not sent yet is looked at without a word from the shop. Made to order takes time.
+# How long an order that is not paid or sent yet is looked at without a word from the shop: made to order takes time.
 PATIENCE: Final = timedelta(days=365)
 
 

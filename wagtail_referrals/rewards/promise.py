@@ -6,6 +6,7 @@ is idempotent, and nearly free once the basket is tied to its claim.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +24,8 @@ from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals import reason_words, timeline
 from wagtail_referrals.rewards import discounts
 from wagtail_referrals.tracking.models import Claim, Visit
+
+logger = logging.getLogger("wagtail_referrals")
 
 
 def commit(
@@ -251,7 +254,10 @@ def lapse_claims(*, now: datetime | None = None) -> int:
     ended = 0
     due = Claim.objects.filter(state=Claim.State.OPEN, expires_at__lt=moment).select_related("terms")
     for claim in due.order_by("expires_at").iterator(chunk_size=500):
-        ended += end_claim(claim, Claim.State.LAPSED, now=moment)
+        try:
+            ended += end_claim(claim, Claim.State.LAPSED, now=moment)
+        except Exception:
+            logger.exception("Claim %s could not be ended; the next sweep will try again.", claim.pk)
     return ended
 
 

@@ -29,20 +29,22 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     """
     moment = now or timezone.now()
     run = SweepRun.objects.create(started_at=moment)
-    heal_terms(now=moment)
-    credit.expire_reservations(now=moment)
-    credit.expire(now=moment)
-    lapse_claims(now=moment)
+    for step in (heal_terms, credit.expire_reservations, credit.expire, lapse_claims):
+        try:
+            step(now=moment)
+        except Exception:
+            # Whatever cannot be done here must not keep customers from their rewards.
+            run.failed += 1
+            logger.exception("A step of the sweep failed: %s.", step.__name__)
     for batch in _due(moment):
         references = Purchase.objects.filter(referral__in=[pk for pk, _ in batch]).values_list(
             "reference", flat=True
         )
-        facts: dict[str, Facts] = dict(get_shop().facts(list(references))) if references else {}
+        facts = _facts_of(list(references))
         for referral_id, revision in batch:
+            beforehand = ReadBeforehand(revision, facts) if facts is not None else None
             try:
-                if settle(
-                    referral_id, now=moment, beforehand=ReadBeforehand(revision, facts), skip_locked=True
-                ):
+                if settle(referral_id, now=moment, beforehand=beforehand, skip_locked=True):
                     run.settled += 1
             except Exception:
                 run.failed += 1
@@ -56,6 +58,15 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     run.save()
     _forget_old_runs(moment)
     return run
+
+
+def _facts_of(references: list[str]) -> dict[str, Facts] | None:
+    """Read for the whole batch; ``None`` when that fails, maybe because of one order: then each is read by itself."""
+    try:
+        return dict(get_shop().facts(references)) if references else {}
+    except Exception:
+        logger.exception("The facts of %s orders could not be read at once.", len(references))
+        return None
 
 
 def _due(moment: datetime) -> Iterator[list[tuple[int, int]]]:
