@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -12,7 +13,6 @@ from django.contrib import messages
 from django.contrib.auth.decorators import user_passes_test
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from oscar.core.loading import get_model
@@ -120,11 +120,17 @@ def _messages(path: Path) -> list[Any]:
     ]
 
 
+def _moment(header: str) -> datetime:
+    """When it was sent. "-0000" is what Django writes for UTC, and is read as a moment without a time zone."""
+    moment = parsedate_to_datetime(header)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
 def _headers(path: Path, index: int, message: Any) -> dict[str, Any]:
     return {
         "name": path.stem,
         "index": index,
         "subject": message["subject"],
         "to": message["to"],
-        "date": parsedate_to_datetime(message["date"]).astimezone(get_current_timezone()),
+        "date": _moment(message["date"]),
     }

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import time_machine
 from django.conf import settings
 from django.core.management import call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from wagtail_referrals.messages import deliver_pending
 from wagtail_referrals.rewards import sweep
@@ -55,7 +55,8 @@ class MovingClock:
                 # What happened before took a moment too: the clock never goes back.
                 if moment > timezone.now():
                     traveller.move_to(moment)
-                what()
+                with translation.override(settings.LANGUAGE_CODE):
+                    what()
             self._pass_nights(traveller, self.now, day_passed)
         night_work()
 
@@ -75,6 +76,8 @@ class MovingClock:
 
 def night_work() -> None:
     """What runs by itself in a shop, at the moment that the clock shows."""
-    call_command("publish_scheduled", verbosity=0)
-    sweep(now=timezone.now())
-    deliver_pending()
+    # A visitor's request leaves its language behind.
+    with translation.override(settings.LANGUAGE_CODE):
+        call_command("publish_scheduled", verbosity=0)
+        sweep(now=timezone.now())
+        deliver_pending()

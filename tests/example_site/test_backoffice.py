@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from oscar.core.loading import get_model
 
 from example_site.backoffice import orders
@@ -127,10 +129,12 @@ def test_the_mail_folder_shows_what_was_sent(people: None, client: Any, settings
         for n in (1, 2)
     ]
     mails[1].attach_alternative("<p>Bonjour <b>Zoé</b></p>", "text/html")
-    connection.send_messages(mails)
+    with time_machine.travel(datetime(2026, 7, 14, 8, 30, tzinfo=UTC)):
+        connection.send_messages(mails)
     client.login(username="manager@example.com", password="souffle")
     page = client.get("/en/mails/").content.decode()
     assert "Reçu 1" in page and "Reçu 2" in page
+    assert "07/14/2026 10:30 a.m." in page, "when it was sent, in the shop's time zone"
     name = next(tmp_path.glob("*.log")).stem
     assert "Bonjour 1" in client.get(f"/en/mails/{name}/0/").content.decode()
     assert "&lt;b&gt;Zoé&lt;/b&gt;" in client.get(f"/en/mails/{name}/1/").content.decode()

@@ -137,6 +137,10 @@ def test_every_state_of_a_program_can_be_seen(lived: str) -> None:
         "used_up": 1,
     }
     assert all(program.latest_revision.user == user("editor") for program in programs)
+    assert "Give 10%, get €15" in [program.name for program in programs]
+    for program in programs:
+        words = {text.language: text.headline for text in program.texts.all()}
+        assert words["en"] != words["fr"]
     used_up = next(program for program in programs if states[program.pk] == "used_up")
     assert Referral.objects.filter(program_key=used_up.key).count() == 3, "a program for three friends"
 
