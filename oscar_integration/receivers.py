@@ -29,8 +29,8 @@ from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
 from oscar_integration.refunds import return_credit_of_cancelled
 from oscar_integration.shop import email_of, snapshot_of
-from wagtail_referrals import people, rewards, tracking
-from wagtail_referrals.referrals import get_shop, referrals_of, register_friend
+from wagtail_referrals import people, rewards
+from wagtail_referrals.referrals import referrals_of, register_friend
 from wagtail_referrals.referrals.models import Purchase
 
 logger = logging.getLogger("oscar_integration")
@@ -140,6 +140,9 @@ def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
 def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
     """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
     capture_for_order(order)
+    if user is not None and user.pk is not None and user.pk == order.user_id:
+        # Oscar has them at hand, and asks the database for them again later.
+        order.user = user
     try:
         with transaction.atomic():
             attribute(order)
@@ -152,23 +155,22 @@ def attribute(order: Any) -> Purchase | None:
     reference = str(order.basket_id) if order.basket_id else ""
     email = email_of(order)
     discounts = discounts_of(order)
-    concerns = (
-        bool(discounts)
-        or (reference and tracking.claim_of_basket(reference) is not None)
-        or (order.user_id is not None and tracking.open_claim_of(order.user) is not None)
-        or bool(referrals_of(order.user, email))
+    concern = rewards.whose_order(
+        str(order.number), basket_reference=reference, user=order.user, email=email, discounts=discounts
     )
-    if not concerns:
+    if concern is None and not discounts:
         setattr(order, _NOT_OURS, True)
         return None
-    was_customer = get_shop().was_customer(user=order.user, email=email, excluding=str(order.number))
-    purchase = rewards.order_placed(
-        snapshot_of(order, was_customer=was_customer),
-        basket_reference=reference,
-        user=order.user,
-        email=email,
-        discounts=discounts,
-    )
+    purchase = None
+    if concern is not None:
+        purchase = rewards.order_placed(
+            snapshot_of(order, user=order.user, email=email),
+            basket_reference=reference,
+            user=order.user,
+            email=email,
+            discounts=discounts,
+            concern=concern,
+        )
     spare_unused(order, discounts)
     return purchase
 

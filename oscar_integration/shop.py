@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from oscar.core.loading import get_class, get_model
@@ -19,7 +19,7 @@ from oscar.core.loading import get_class, get_model
 from oscar_integration import conf, vouchers
 from wagtail_referrals import credit
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.referrals import Facts, PurchaseSnapshot
+from wagtail_referrals.referrals import Facts, PurchaseSnapshot, get_shop
 
 NOTHING: Final = Decimal("0.00")
 # How many of a customer's own orders are looked through for an address.
@@ -49,19 +49,10 @@ class OscarShop:
         Addresses are compared without regard to case, with guests' and with accounts'. An order that was cancelled
         before anything was sent makes nobody a customer.
         """
-        same = Q()
-        known = user if user is not None and getattr(user, "pk", None) else None
-        if known is not None:
-            same |= Q(user_id=known.pk)
-        for address in {email, getattr(known, "email", "") or ""} - {""}:
-            accounts = get_user_model()._default_manager.filter(email__iexact=address).values("pk")
-            same |= Q(guest_email__iexact=address) | Q(user_id__in=accounts)
-        if not same:
-            return False
-        orders = get_model("order", "Order")._default_manager.filter(same)
+        orders = orders_of(user, email)
         if excluding is not None:
             orders = orders.exclude(number=excluding)
-        return bool(orders.exclude(_never_happened()).exists())
+        return bool(orders.exists())
 
     def same_delivery_address(self, reference: str, user: Any) -> bool:
         """Was the order sent to an address in this customer's address book, or of an order of theirs? 3 queries."""
@@ -98,9 +89,20 @@ class OscarShop:
             return ""
 
 
-def snapshot_of(order: Any, *, was_customer: bool) -> PurchaseSnapshot:
-    """What the engine freezes of an order when it is placed. 1 query for the lines."""
-    lines = list(order.lines.all())
+def snapshot_of(order: Any, *, user: Any, email: str) -> PurchaseSnapshot:
+    """What the engine freezes of an order when it is placed by this account or this address.
+
+    1 query, which asks with the lines whether there was an order before. A shop with an answer of its own is asked.
+    """
+    shop = get_shop()
+    lines = order.lines.all()
+    was_customer: bool | None = None
+    if type(shop).was_customer is OscarShop.was_customer:
+        earlier = orders_of(user, email).exclude(number=order.number)
+        lines = list(lines.annotate(referrals_was_customer=Exists(earlier)))
+        was_customer = lines[0].referrals_was_customer if lines else None
+    if was_customer is None:
+        was_customer = shop.was_customer(user=user, email=email, excluding=str(order.number))
     eligible = sum((line.line_price_incl_tax for line in lines), NOTHING)
     return PurchaseSnapshot(
         reference=str(order.number),
@@ -120,6 +122,19 @@ def snapshot_of(order: Any, *, was_customer: bool) -> PurchaseSnapshot:
             for line in lines
         ],
     )
+
+
+def orders_of(user: Any, email: str) -> QuerySet[Any]:
+    """Orders by this account or this address, without those that were cancelled before anything was sent."""
+    same = Q()
+    known = user if user is not None and getattr(user, "pk", None) else None
+    if known is not None:
+        same |= Q(user_id=known.pk)
+    for address in {email, getattr(known, "email", "") or ""} - {""}:
+        accounts = get_user_model()._default_manager.filter(email__iexact=address).values("pk")
+        same |= Q(guest_email__iexact=address) | Q(user_id__in=accounts)
+    orders: QuerySet[Any] = get_model("order", "Order")._default_manager.all()
+    return orders.filter(same).exclude(_never_happened()) if same else orders.none()
 
 
 def email_of(order: Any) -> str:

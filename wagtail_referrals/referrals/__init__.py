@@ -1,6 +1,12 @@
 """Referrals, the orders that belong to them, the timeline, and the port to the shop."""
 
-from wagtail_referrals.referrals.attribution import record_purchase, referrals_of, register_friend
+from wagtail_referrals.referrals.attribution import (
+    is_friend,
+    is_recorded,
+    record_purchase,
+    referrals_of,
+    register_friend,
+)
 from wagtail_referrals.referrals.reasons import REASONS, reason_words
 from wagtail_referrals.referrals.shop import Facts, PurchaseSnapshot, Shop, get_shop
 from wagtail_referrals.referrals.timeline import event_words, events_of, record
@@ -13,6 +19,8 @@ __all__ = [
     "event_words",
     "events_of",
     "get_shop",
+    "is_friend",
+    "is_recorded",
     "reason_words",
     "record",
     "record_purchase",

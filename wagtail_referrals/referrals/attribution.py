@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.people import email_key
 from wagtail_referrals.programs import TermsData, parse
 from wagtail_referrals.referrals import timeline
-from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
 from wagtail_referrals.referrals.shop import PurchaseSnapshot
 from wagtail_referrals.tracking.models import Claim
 
@@ -23,21 +24,33 @@ def _friend(user: Any, email: str) -> tuple[Any, str]:
     return known, email_key(email or getattr(known, "email", "") or "")
 
 
-def referrals_of(user: Any, email: str) -> list[Referral]:
-    """Referrals of this person as a friend, newest first: by account, or by the hash of a guest order's address."""
+def _of_person(user: Any, email: str) -> QuerySet[Referral]:
     known, key = _friend(user, email)
     same = Q()
     if known is not None:
         same |= Q(friend=known)
     if key:
         same |= Q(friend=None, friend_email_hash=key)
-    if not same:
-        return []
-    return list(Referral.objects.filter(same).select_related("terms", "claim").order_by("-created_at", "-pk"))
+    return Referral.objects.filter(same) if same else Referral.objects.none()
 
 
-def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any) -> Referral:
-    """The referral of this claim and person; the one that exists already where another process was faster."""
+def referrals_of(user: Any, email: str) -> list[Referral]:
+    """Referrals of this person as a friend, newest first: by account, or by the hash of a guest order's address."""
+    return list(_of_person(user, email).select_related("terms", "claim").order_by("-created_at", "-pk"))
+
+
+def is_friend(user: Any, email: str) -> Exists:
+    """Is this person a friend in any referral? To be asked along with another question, by ``annotate``."""
+    return Exists(_of_person(user, email))
+
+
+def is_recorded(reference: str) -> Exists:
+    """Was this order recorded already? To be asked along with another question, by ``annotate``."""
+    return Exists(Purchase.objects.filter(reference=reference))
+
+
+def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any) -> tuple[Referral, bool]:
+    """The referral of this claim and person, and whether it was made now: another process may have been faster."""
     try:
         with transaction.atomic():
             referral = Referral.objects.create(
@@ -54,13 +67,14 @@ def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any)
             Claim.objects.filter(pk=claim.pk).update(
                 state=Claim.State.USED, user=known or claim.user, email_hash=key or claim.email_hash
             )
-            return referral
+            return referral, True
     except IntegrityError:
-        return Referral.objects.select_related("terms", "claim").get(
+        existing = Referral.objects.select_related("terms", "claim").get(
             Q(claim=claim)
             | Q(program_key=claim.terms.program_key)
             & (Q(friend=known) if known is not None else Q(friend=None, friend_email_hash=key))
         )
+        return existing, False
 
 
 def _window_open(claim: Claim, moment: datetime) -> bool:
@@ -92,21 +106,26 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
         return theirs[claim.terms.program_key]
     if not _window_open(claim, moment) or Referral.objects.filter(claim=claim).exists():
         return None
-    referral = _create(claim, known, key, now=moment, registered_at=moment)
+    referral, _created = _create(claim, known, key, now=moment, registered_at=moment)
     timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
     return referral
 
 
 def _referral_for(
-    snapshot: PurchaseSnapshot, claim: Claim | None, user: Any, email: str, now: datetime
-) -> Referral | None:
-    known, key = _friend(user, email)
-    existing = referrals_of(user, email)
+    snapshot: PurchaseSnapshot,
+    claim: Claim | None,
+    known: Any,
+    key: str,
+    existing: list[Referral],
+    now: datetime,
+) -> tuple[Referral | None, bool]:
+    """The referral that an order belongs to, and whether it was made now, as one whose order is there."""
+    latest = existing[0] if existing else None
     if claim is None:
-        return existing[0] if existing else None
+        return latest, False
     for referral in existing:
         if referral.program_key == claim.terms.program_key:
-            return referral
+            return referral, False
     if not _window_open(claim, snapshot.placed_at):
         if claim.state != Claim.State.REPLACED:
             timeline.record(
@@ -116,13 +135,17 @@ def _referral_for(
                 key=f"window:{snapshot.reference}",
                 now=now,
             )
-        return existing[0] if existing else None
+        return latest, False
     if claim.state == Claim.State.USED:
         # Somebody else's by now, e.g. two people at one computer. One claim makes one referral.
         taken = Referral.objects.filter(claim=claim).select_related("terms", "claim").first()
         if taken is not None and (taken.friend_id or taken.friend_email_hash):
-            return existing[0] if existing else None
-    return _create(claim, known, key, now=now)
+            return latest, False
+    return _create(claim, known, key, now=now, revision=1, **_ORDERED)
+
+
+# What a referral that waited for an order waits for next.
+_ORDERED: Final = {"state": Referral.State.WAITING_PAYMENT, "reason": "payment"}
 
 
 def record_purchase(
@@ -131,43 +154,46 @@ def record_purchase(
     claim: Claim | None,
     user: Any = None,
     email: str = "",
+    existing: list[Referral] | None = None,
+    recorded: bool | None = None,
+    events: Iterable[TimelineEvent] = (),
     now: datetime | None = None,
 ) -> Purchase | None:
     """Attribute an order to the claim's referral, or to the one that the person already has; ``None`` to none.
 
     Idempotent by the order number. Marks the referral as due, and settles nothing: at the moment of ordering nothing
     is owed yet, and checkout should not wait for us.
+
+    What the caller has read a moment ago need not be read again: ``existing``, the referrals of this person
+    (``referrals_of``), and ``recorded``, whether this order was recorded before. ``events`` are written along with
+    those of the order.
     """
     moment = now or timezone.now()
+    known, key = _friend(user, email)
     # Checkout is in a savepoint already: the caller's.
     with transaction.atomic(savepoint=False):
-        referral = _referral_for(snapshot, claim, user, email, moment)
+        purchase = None
+        if recorded is not False:
+            earlier = Purchase.objects.filter(reference=snapshot.reference)
+            purchase = earlier.select_related("referral__terms", "referral__claim").first()
+        referral: Referral | None
+        if purchase is not None:
+            referral, is_new = purchase.referral, False
+        else:
+            if existing is None:
+                existing = referrals_of(user, email)
+            referral, is_new = _referral_for(snapshot, claim, known, key, existing, moment)
         if referral is None:
+            timeline.write([*events])
             return None
-        data = parse(referral.terms)
-        purchase = Purchase(
-            reference=snapshot.reference,
-            referral=referral,
-            placed_at=snapshot.placed_at,
-            currency=snapshot.currency,
-            eligible=snapshot.eligible,
-            total=snapshot.total,
-            was_customer=snapshot.was_customer,
-            lines=list(snapshot.lines),
-            watch_until=watch_until(data, snapshot.placed_at),
-        )
-        Purchase.objects.bulk_create([purchase], ignore_conflicts=True)
-        Referral.objects.filter(pk=referral.pk).update(
-            next_check_at=moment,
-            revision=F("revision") + 1,
-            state=(
-                Referral.State.WAITING_PAYMENT
-                if referral.state == Referral.State.WAITING_ORDER
-                else referral.state
-            ),
-            reason="payment" if referral.state == Referral.State.WAITING_ORDER else referral.reason,
-        )
-        timeline.record(
+        if purchase is None:
+            purchase = _insert(snapshot, referral)
+        if not is_new:
+            waited = referral.state == Referral.State.WAITING_ORDER
+            Referral.objects.filter(pk=referral.pk).update(
+                next_check_at=moment, revision=F("revision") + 1, **(_ORDERED if waited else {})
+            )
+        ordered = timeline.event(
             "purchase",
             referral=referral,
             data={
@@ -178,6 +204,27 @@ def record_purchase(
             key=f"purchase:{snapshot.reference}",
             now=moment,
         )
+        timeline.write([*events, ordered])
+    return purchase
+
+
+def _insert(snapshot: PurchaseSnapshot, referral: Referral) -> Purchase:
+    """Write the purchase; one that another process has just written stays as it is."""
+    purchase = Purchase(
+        reference=snapshot.reference,
+        referral=referral,
+        placed_at=snapshot.placed_at,
+        currency=snapshot.currency,
+        eligible=snapshot.eligible,
+        total=snapshot.total,
+        was_customer=snapshot.was_customer,
+        lines=list(snapshot.lines),
+        watch_until=watch_until(parse(referral.terms), snapshot.placed_at),
+    )
+    # Unlike DO NOTHING, an update that changes nothing tells the key of the row that is there.
+    Purchase.objects.bulk_create(
+        [purchase], update_conflicts=True, unique_fields=["reference"], update_fields=["reference"]
+    )
     return purchase if purchase.pk else Purchase.objects.get(reference=snapshot.reference)
 
 

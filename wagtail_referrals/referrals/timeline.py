@@ -5,6 +5,7 @@ Rows hold a kind and plain values; the words are made when somebody reads, in th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -84,7 +85,35 @@ def record(
     now: datetime | None = None,
 ) -> None:
     """Write one event. With a ``key`` it is written once, whatever runs twice or at once."""
-    event = TimelineEvent(
+    write(
+        [
+            event(
+                kind,
+                referral=referral,
+                claim=claim,
+                advocate=advocate,
+                data=data,
+                actor=actor,
+                key=key,
+                now=now,
+            )
+        ]
+    )
+
+
+def event(
+    kind: str,
+    *,
+    referral: Referral | None = None,
+    claim: Claim | None = None,
+    advocate: Advocate | None = None,
+    data: dict[str, Any] | None = None,
+    actor: Any = None,
+    key: str | None = None,
+    now: datetime | None = None,
+) -> TimelineEvent:
+    """An event for ``write``. The referral's claim is its claim, unless one is named."""
+    return TimelineEvent(
         kind=kind,
         referral=referral,
         claim=claim or (referral.claim if referral else None),
@@ -94,10 +123,11 @@ def record(
         key=key,
         created_at=now or timezone.now(),
     )
-    if key is None:
-        event.save()
-    else:
-        TimelineEvent.objects.bulk_create([event], ignore_conflicts=True)
+
+
+def write(events: Sequence[TimelineEvent]) -> None:
+    """Write events, in one statement; those whose key is there already are passed over."""
+    TimelineEvent.objects.bulk_create(events, ignore_conflicts=True)
 
 
 def gift_words(data: dict[str, Any]) -> str:

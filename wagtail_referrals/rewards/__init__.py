@@ -5,10 +5,9 @@ from wagtail_referrals.rewards.discounts import (
     bind_person,
     discount_by_code,
     discount_refusal,
-    mark_discounts_used,
 )
 from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
-from wagtail_referrals.rewards.placed import order_placed
+from wagtail_referrals.rewards.placed import order_placed, whose_order
 from wagtail_referrals.rewards.promise import TypedCode, commit, lapse_claims, typed_code
 from wagtail_referrals.rewards.settle import check_soon, settle
 from wagtail_referrals.rewards.sweep import sweep
@@ -27,9 +26,9 @@ __all__ = [
     "discount_refusal",
     "judge",
     "lapse_claims",
-    "mark_discounts_used",
     "order_placed",
     "settle",
     "sweep",
     "typed_code",
+    "whose_order",
 ]

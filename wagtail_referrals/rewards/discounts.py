@@ -18,6 +18,7 @@ from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, trigger
 from wagtail_referrals.people import email_key
 from wagtail_referrals.programs import TermsData, kept_gift, parse
 from wagtail_referrals.referrals import get_shop, referrals_of, timeline
+from wagtail_referrals.referrals.models import TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
 
@@ -197,35 +198,48 @@ def bind_person(
     return []
 
 
-def mark_discounts_used(
-    discounts: Mapping[str, Decimal], *, reference: str, currency: str, now: datetime
-) -> list[DiscountGrant]:
-    """The order used these voucher codes, each worth so much in ``currency``. Codes that are not ours are passed
-    over.
+def grants_of_codes(codes: Iterable[str], **questions: Any) -> list[DiscountGrant]:
+    """The grants behind some of the shop's voucher codes, with claim and terms; codes that are not ours are passed
+    over. ``questions`` are answered on each of them, as by ``annotate``. One query.
     """
-    grants = list(
-        DiscountGrant.objects.filter(code__in=list(discounts))
-        .exclude(code="")
-        .select_related("claim__terms", "reward__referral")
+    grants = DiscountGrant.objects.filter(code__in=list(codes)).exclude(code="")
+    return list(
+        grants.select_related("claim__terms", "reward__referral").annotate(**questions).order_by("pk")
     )
+
+
+def mark_discounts_used(
+    grants: Iterable[DiscountGrant],
+    amounts: Mapping[str, Decimal],
+    *,
+    reference: str,
+    currency: str,
+    now: datetime,
+) -> list[TimelineEvent]:
+    """The order used these discounts, each worth so much by its code, in ``currency``. What is to be written about it
+    in the timeline.
+    """
+    events = []
     for grant in grants:
         # The order has it, also where it was withdrawn while it was being paid for.
         changed = DiscountGrant.objects.filter(~Q(state=DiscountGrant.State.USED), pk=grant.pk).update(
             state=DiscountGrant.State.USED,
             used_reference=reference,
-            used_amount=discounts[grant.code],
+            used_amount=amounts[grant.code],
             used_currency=currency,
         )
         if changed:
-            timeline.record(
-                "discount_used",
-                claim=grant.claim,
-                referral=grant.reward.referral if grant.reward is not None else None,
-                data={"reference": reference, "amount": str(discounts[grant.code]), "currency": currency},
-                key=f"discount_used:{grant.pk}",
-                now=now,
+            events.append(
+                timeline.event(
+                    "discount_used",
+                    claim=grant.claim,
+                    referral=grant.reward.referral if grant.reward is not None else None,
+                    data={"reference": reference, "amount": str(amounts[grant.code]), "currency": currency},
+                    key=f"discount_used:{grant.pk}",
+                    now=now,
+                )
             )
-    return grants
+    return events
 
 
 def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:

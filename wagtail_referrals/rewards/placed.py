@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,64 @@ from typing import Any
 from django.utils import timezone
 
 from wagtail_referrals import signals, tracking
-from wagtail_referrals.referrals import PurchaseSnapshot, record_purchase
-from wagtail_referrals.referrals.models import Purchase
-from wagtail_referrals.rewards.discounts import mark_discounts_used
+from wagtail_referrals.referrals import (
+    PurchaseSnapshot,
+    is_friend,
+    is_recorded,
+    record_purchase,
+    referrals_of,
+)
+from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.rewards.discounts import grants_of_codes, mark_discounts_used
+from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.tracking.models import Claim
+
+
+@dataclass(frozen=True)
+class Concern:
+    """Whom an order concerns, as it was read a moment ago, before anything was written about it."""
+
+    grants: list[DiscountGrant]
+    claim: Claim | None
+    referrals: list[Referral]
+    # Was this very order recorded before? None: not asked.
+    recorded: bool | None
+
+
+def whose_order(
+    reference: str,
+    *,
+    basket_reference: str = "",
+    user: Any = None,
+    email: str = "",
+    discounts: Iterable[str] = (),
+    now: datetime | None = None,
+) -> Concern | None:
+    """Whom does this order concern? ``None`` when nobody. Writes nothing.
+
+    ``discounts`` are the voucher codes that it used. One query where one of them is ours and the friend is new; at
+    most 3 without.
+    """
+    moment = now or timezone.now()
+    known = user if user is not None and getattr(user, "is_authenticated", False) else None
+    codes = list(discounts)
+    grants = (
+        grants_of_codes(codes, is_friend=is_friend(known, email), is_recorded=is_recorded(reference))
+        if codes
+        else []
+    )
+    claim = next((grant.claim for grant in grants if grant.claim is not None), None)
+    if claim is None and basket_reference:
+        claim = tracking.claim_of_basket(basket_reference)
+    if known is not None and (claim is None or claim.state == Claim.State.REPLACED):
+        # The invitation that took its place may have come on another device, where this basket was not at hand.
+        claim = tracking.open_claim_of(known, now=moment) or claim
+    is_new = bool(grants) and not grants[0].is_friend  # type: ignore[attr-defined]
+    referrals = [] if is_new else referrals_of(known, email)
+    if not grants and claim is None and not referrals:
+        return None
+    recorded = bool(grants[0].is_recorded) if grants else None  # type: ignore[attr-defined]
+    return Concern(grants, claim, referrals, recorded)
 
 
 def order_placed(
@@ -23,27 +78,43 @@ def order_placed(
     user: Any = None,
     email: str = "",
     discounts: Mapping[str, Decimal] | None = None,
+    concern: Concern | None = None,
     now: datetime | None = None,
 ) -> Purchase | None:
     """Attribute an order: by the discount it used, by its basket, by the customer; ``None`` when it is nobody's.
 
     ``discounts`` maps voucher codes to what they took off, in the order's currency. Settles nothing: the sweep does,
-    and the shop's later signals. Idempotent by the order number.
+    and the shop's later signals. Idempotent by the order number. ``concern`` is what ``whose_order`` has just said.
     """
     moment = now or timezone.now()
     known = user if user is not None and getattr(user, "is_authenticated", False) else None
-    used = (
-        mark_discounts_used(discounts, reference=snapshot.reference, currency=snapshot.currency, now=moment)
-        if discounts
-        else []
+    found = concern or whose_order(
+        snapshot.reference,
+        basket_reference=basket_reference,
+        user=known,
+        email=email,
+        discounts=discounts or {},
+        now=moment,
     )
-    claim = next((grant.claim for grant in used if grant.claim is not None), None)
-    if claim is None and basket_reference:
-        claim = tracking.claim_of_basket(basket_reference)
-    if known is not None and (claim is None or claim.state == Claim.State.REPLACED):
-        # The invitation that took its place may have come on another device, where this basket was not at hand.
-        claim = tracking.open_claim_of(known, now=moment) or claim
-    purchase = record_purchase(snapshot, claim=claim, user=known, email=email, now=moment)
+    if found is None:
+        return None
+    events = mark_discounts_used(
+        found.grants,
+        discounts or {},
+        reference=snapshot.reference,
+        currency=snapshot.currency,
+        now=moment,
+    )
+    purchase = record_purchase(
+        snapshot,
+        claim=found.claim,
+        user=known,
+        email=email,
+        existing=found.referrals,
+        recorded=found.recorded,
+        events=events,
+        now=moment,
+    )
     if purchase is not None:
         signals.purchase_recorded.send_robust(sender=Purchase, purchase=purchase)
     return purchase
