@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit, people, programs, tracking
@@ -83,7 +83,10 @@ def _reward_words(reward: Reward, data: TermsData) -> str:
     else:
         what = programs.rule_gets(rule) if rule is not None else ""
     state = str(reward.get_state_display())
-    return gettext("%(what)s: %(state)s") % {"what": what, "state": state} if what else state
+    if not what:
+        return state
+    # Translators: a reward and its state, like "15.00: given". The state agrees with the word "reward".
+    return pgettext("reward", "%(what)s: %(state)s") % {"what": what, "state": state}
 
 
 def why_words(referral: Referral) -> str:
