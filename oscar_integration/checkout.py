@@ -385,6 +385,9 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         if before and (found is None or before != number):
             # The shopper pays this number without credit now, or another basket than the one that was left at the bank.
             self.free_credit(for_good=before == number)
+        elif found is None and self.checkout_session._get(_NAMESPACE, "freed") == number:
+            # An earlier attempt with credit failed; this one charges everything.
+            self.free_credit(for_good=True)
         if found is None:
             super().handle_payment(order_number, total, **kwargs)
             return
@@ -452,9 +455,16 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         ``for_good``: the order will be paid without it, so that it must not be spent when the order is placed.
         """
         number = self.checkout_session._get(_NAMESPACE, "reserved")
+        if for_good:
+            number = number or self.checkout_session._get(_NAMESPACE, "freed")
         if not number:
             return
         self.checkout_session._unset(_NAMESPACE, "reserved")
+        if for_good:
+            self.checkout_session._unset(_NAMESPACE, "freed")
+        else:
+            # What was freed is spent after all if its order is placed: to be withdrawn, should that be paid without it.
+            self.checkout_session._set(_NAMESPACE, "freed", number)
         self.__dict__.pop("_credit_accounts", None)
         try:
             (credit.withdraw if for_good else credit.release)(order_number=number)
