@@ -11,3 +11,5 @@ reward_changed = Signal()
 purchase_recorded = Signal()
 # Within the transaction that did it: a guest who refers has opened an account. advocate: Advocate
 guest_adopted = Signal()
+# At the start of a sweep: a shop makes up for what it missed. now: datetime
+sweeping = Signal()

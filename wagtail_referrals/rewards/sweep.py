@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from wagtail_referrals import credit
+from wagtail_referrals import credit, signals
 from wagtail_referrals.programs import heal_terms
 from wagtail_referrals.referrals import Facts, get_shop
 from wagtail_referrals.referrals.models import Purchase, Referral
@@ -29,6 +29,7 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     """
     moment = now or timezone.now()
     run = SweepRun.objects.create(started_at=moment)
+    signals.sweeping.send_robust(sender=SweepRun, now=moment)
     for step in (heal_terms, credit.expire_reservations, credit.expire, lapse_claims):
         try:
             step(now=moment)
