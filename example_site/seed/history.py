@@ -377,15 +377,14 @@ def classic(shop: Shop) -> None:
     )
     buys(shop, 24, "12:50", again)
     late = Buys(
-        "Hugo",
-        "Bernard",
+        "Romain",
+        "Chevalier",
         ("TEA", "SOCKS"),
         NOE,
         "sms",
         as_whom="late",
-        email=HUGO.email,
-        street=_street(HUGO),
-        key="Hugo again",
+        email=address_of("Romain", "Chevalier"),
+        key="Romain again",
     )
     buys(shop, 15, "20:20", late)
 

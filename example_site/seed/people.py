@@ -1,12 +1,14 @@
 """The people of the demonstration, who all have the same password."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
 from oscar.core.loading import get_model
 from wagtail.models import Collection, GroupCollectionPermission, GroupPagePermission, Page
 
@@ -95,7 +97,13 @@ def seed_people() -> list[Person]:
         # The user name is the e-mail address too, because Wagtail's sign-in page asks for the user name.
         user, created = User.objects.get_or_create(
             username=person.email,
-            defaults={"email": person.email, "first_name": person.first_name, "last_name": person.last_name},
+            defaults={
+                "email": person.email,
+                "first_name": person.first_name,
+                "last_name": person.last_name,
+                # Before the history begins.
+                "date_joined": timezone.now() - timedelta(days=120),
+            },
         )
         if created:
             user.set_password(PASSWORD)

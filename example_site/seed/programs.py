@@ -105,7 +105,7 @@ def opening(editor: Any, landing_page: Any, expire_at: datetime) -> Program:
     program = start(
         PERCENTAGE,
         editor,
-        name="Back on the mat: 15 % off, 10 % back",
+        name="Back on the mat: 15% off, 10% back",
         precedence=10,
         hold_days=7,
         cap_count=2,
@@ -131,7 +131,7 @@ def workshops(editor: Any, landing_page: Any) -> Program:
     program = start(
         CLASSIC,
         editor,
-        name="Workshop weeks: give 20 %, get 20 €",
+        name="Workshop weeks: give 20%, get €20",
         precedence=20,
         budget_count=3,
         landing_page=landing_page,
