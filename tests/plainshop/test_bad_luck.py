@@ -287,3 +287,20 @@ def test_an_order_that_comes_in_time_counts_although_the_sweep_was_faster(
         now=claim.expires_at + timedelta(seconds=2),
     )
     assert Referral.objects.get().claim == claim
+
+
+def test_an_order_that_comes_back_to_life_takes_the_second_discount_away(
+    advocate, make_program, basket, make_user, now
+):
+    """The shop cancelled it for want of a payment, and the payment came."""
+    _, terms, _ = make_program()
+    order = friend_orders(advocate, terms, basket, now)
+    order.cancelled = True
+    order.save()
+    rewards.sweep(now=now + DAY)
+    assert DiscountGrant.objects.get(issue=1).state == "issued"
+    order.cancelled = False
+    order.save()
+    rewards.sweep(now=now + 3 * DAY)
+    assert DiscountGrant.objects.get(issue=1).state == "void"
+    assert DiscountGrant.objects.get(issue=0).state == "used"

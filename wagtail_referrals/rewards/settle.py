@@ -385,6 +385,16 @@ def _apply_discounts(
         fact = facts[purchase.reference]
         if fact.cancelled and fact.shipped_at is None and verdict.waits_for_order:
             discounts.offer_again(referral.claim, terms, reference=purchase.reference, now=now)
+    stands = {
+        purchase.reference
+        for purchase in purchases
+        if not facts[purchase.reference].cancelled or facts[purchase.reference].shipped_at is not None
+    }
+    if stands:
+        theirs = list(referral.claim.discounts.select_related("claim", "reward"))
+        if any(grant.issue == 0 and grant.used_reference in stands for grant in theirs):
+            # An order that seemed never to have happened has come back, with the discount that it used.
+            discounts.withdraw([grant for grant in theirs if grant.issue == 1], "used", now=now)
     if verdict.state == Referral.State.EXPIRED:
         grants = referral.claim.discounts.filter(expires_at__lt=now).select_related("claim", "reward")
         discounts.withdraw(grants, "lapsed", now=now)
