@@ -304,3 +304,22 @@ def test_an_order_that_comes_back_to_life_takes_the_second_discount_away(
     rewards.sweep(now=now + 3 * DAY)
     assert DiscountGrant.objects.get(issue=1).state == "void"
     assert DiscountGrant.objects.get(issue=0).state == "used"
+
+
+def test_a_second_discount_of_the_same_person_ends_with_the_first_order(
+    advocate, make_program, basket, make_user, now
+):
+    """Two browsers, two invitations to one program, one address, both ready to pay."""
+    _, terms, _ = make_program(budget_count=10)
+    made = [basket(), basket()]
+    for one in made:
+        claim = rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(one.pk), now=now)
+        assert rewards.bind_person(claim, email="lea@example.com", now=now) == []
+    first = place_order(made[0], number="1", goods=Decimal(100), email="lea@example.com", now=now)
+    assert first.discount == Decimal("10.00")
+    rewards.sweep(now=now)
+    second = place_order(made[1], number="2", goods=Decimal(100), email="lea@example.com", now=now + DAY)
+    assert second.discount == 0
+    assert sorted(DiscountGrant.objects.values_list("state", "reason")) == [("used", ""), ("void", "used")]
+    assert sorted(Claim.objects.values_list("state", flat=True)) == ["replaced", "used"]
+    assert Budget.objects.values_list("held", "spent").get() == (0, 1)

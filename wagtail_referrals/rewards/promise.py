@@ -205,13 +205,16 @@ def _refusal(advocate: Advocate, user: Any, *, expires_at: datetime, now: dateti
     return "window" if now > expires_at else ""
 
 
-def end_claim(claim: Claim, state: str, *, now: datetime) -> bool:
-    """An open claim lapses or is replaced: its discounts go, and the budget is free again. Twice is once."""
+def end_claim(claim: Claim, state: str, *, now: datetime, reason: str = "") -> bool:
+    """An open claim lapses or is replaced: its discounts go, and the budget is free again. Twice is once.
+
+    ``reason`` is a code of ``referrals.REASONS``; by default what the state says.
+    """
     with transaction.atomic():
         if not Claim.objects.filter(pk=claim.pk, state=Claim.State.OPEN).update(state=state):
             return False
         claim.state = state
-        reason = "replaced" if state == Claim.State.REPLACED else "lapsed"
+        reason = reason or ("replaced" if state == Claim.State.REPLACED else "lapsed")
         release_hold(claim)
         discounts.withdraw(claim.discounts.select_related("claim", "reward"), reason, now=now)
         timeline.record(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from wagtail_referrals import conf, credit, signals
@@ -25,7 +25,7 @@ from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards import discounts
 from wagtail_referrals.rewards.judge import Due, Given, History, PurchaseFacts, RewardKey, Verdict, judge
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
-from wagtail_referrals.rewards.promise import hold_what_is_open
+from wagtail_referrals.rewards.promise import end_claim, hold_what_is_open
 from wagtail_referrals.tracking.models import Claim
 from wagtail_referrals.trust import evaluate
 from wagtail_referrals.trust.decisions import REVIEWER
@@ -99,7 +99,26 @@ def settle(
         failed = _apply_rewards(referral, verdict, rewards, moment)
         _apply_discounts(referral, terms, verdict, purchases, facts, moment)
         _apply_referral(referral, terms, verdict, rewards, failed, moment)
+    if purchases and not verdict.waits_for_order:
+        # Not under the locks above: each of them may hold another row of the budget.
+        _end_other_claims(referral, moment)
     return verdict
+
+
+def _end_other_claims(referral: Referral, now: datetime) -> None:
+    """Who has ordered as a friend is not invited to the same program again, e.g. in another browser that is ready to
+    pay.
+    """
+    person = Q(user=referral.friend_id) if referral.friend_id is not None else Q()
+    if referral.friend_email_hash:
+        person |= Q(user=None, email_hash=referral.friend_email_hash)
+    if not person:
+        return
+    others = Claim.objects.filter(
+        person, state=Claim.State.OPEN, terms__program_key=referral.program_key
+    ).exclude(pk=referral.claim_id)
+    for claim in others.select_related("terms"):
+        end_claim(claim, Claim.State.REPLACED, now=now, reason="used")
 
 
 def _read_facts(
