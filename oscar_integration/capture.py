@@ -62,7 +62,7 @@ def _capture(order: Any, prepare: Callable[[], Any] | None = None) -> None:
     with transaction.atomic():
         if prepare is not None:
             prepare()
-        reservation = credit.capture(order_number=str(order.number))
+        reservation = credit.capture(order_number=str(order.number), savepoint=False)
         if reservation is None:
             return
         if reservation.spent_now:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.apps import apps
 from django.contrib.auth.signals import user_logged_in
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
 from django.db.models import F
 from django.db.models.signals import post_save
 from django.utils import timezone
@@ -142,18 +142,26 @@ def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
 def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
     """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
     capture_for_order(order)
-    if user is not None and user.pk is not None and user.pk == order.user_id:
-        # Oscar has them at hand, and asks the database for them again later.
-        order.user = user
     try:
-        with transaction.atomic():
-            attribute(order)
+        if user is not None and user.pk is not None and user.pk == order.user_id:
+            # Oscar has them at hand, and asks the database for them again later.
+            order.user = user
+        try:
+            with transaction.atomic():
+                attribute(order, savepoint=False)
+        except IntegrityError:
+            # Another process was faster, and what it wrote is there to be read now.
+            with transaction.atomic():
+                attribute(order)
     except Exception:
         logger.exception("Order #%s: could not be attributed to an invitation", order.number)
 
 
-def attribute(order: Any) -> Purchase | None:
-    """Whose friend placed this order? At most 3 queries for an order that concerns nobody."""
+def attribute(order: Any, *, savepoint: bool = True) -> Purchase | None:
+    """Whose friend placed this order? At most 3 queries for an order that concerns nobody.
+
+    ``savepoint`` as for ``rewards.order_placed``.
+    """
     reference = str(order.basket_id) if order.basket_id else ""
     email = email_of(order)
     discounts = discounts_of(order)
@@ -172,6 +180,7 @@ def attribute(order: Any) -> Purchase | None:
             email=email,
             discounts=discounts,
             concern=concern,
+            savepoint=savepoint,
         )
     spare_unused(order, discounts)
     return purchase

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -380,6 +381,38 @@ def test_an_order_that_was_missed_is_attributed_by_a_second_call(
         receivers.attribute(get_model("order", "Order").objects.get(pk=order.pk))
     assert Purchase.objects.get().eligible == D("90.00")
     assert DiscountGrant.objects.get().used_amount == D("10.00")
+
+
+@pytest.mark.django_db
+def test_an_order_is_attributed_where_another_process_was_faster(
+    friend: Friend,
+    advocate: Any,
+    terms: Any,
+    mat: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Between what this order has read and what it writes, the friend becomes one by another order."""
+    snapshot_of = receivers.snapshot_of
+    others: list[Any] = []
+
+    def slowly(order: Any, **values: Any) -> Any:
+        snapshot = snapshot_of(order, **values)
+        if not others:
+            other = replace(snapshot, reference="other")
+            others.append(rewards.order_placed(other, basket_reference=str(order.basket_id), **values))
+        return snapshot
+
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.as_guest("lea@example.com")
+    monkeypatch.setattr(receivers, "snapshot_of", slowly)
+    with caplog.at_level(logging.ERROR):
+        order = friend.buy()
+    assert others[0].reference == "other"
+    assert Purchase.objects.filter(reference=order.number, referral=Referral.objects.get()).exists()
+    assert DiscountGrant.objects.get().used_reference == order.number
+    assert not caplog.records
 
 
 @pytest.mark.django_db

@@ -166,8 +166,7 @@ def _set_aside(
     return reservation
 
 
-@transaction.atomic
-def capture(*, order_number: str, now: datetime | None = None) -> Reservation | None:
+def capture(*, order_number: str, now: datetime | None = None, savepoint: bool = True) -> Reservation | None:
     """Spend what was set aside for an order that has been placed.
 
     The order number is the idempotency key: captured before, that reservation is returned. Where the reservation
@@ -175,8 +174,14 @@ def capture(*, order_number: str, now: datetime | None = None) -> Reservation | 
     a shortfall: never raises ``InsufficientCredit``. ``None`` if no credit was ever set aside, or if the customer
     chose to pay without it (``withdraw``). ``spent_now`` of the answer is True for the call that spent it. Locks the
     account and the lots.
+
+    ``savepoint=False`` saves a caller two statements who gives up their own transaction or savepoint when this fails.
     """
-    moment = now or timezone.now()
+    with transaction.atomic(savepoint=savepoint):
+        return _capture(order_number, now or timezone.now())
+
+
+def _capture(order_number: str, moment: datetime) -> Reservation | None:
     attempts = set_aside_for(order_number)
     if not attempts:
         return None

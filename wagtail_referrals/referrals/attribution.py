@@ -49,10 +49,15 @@ def is_recorded(reference: str) -> Exists:
     return Exists(Purchase.objects.filter(reference=reference))
 
 
-def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any) -> tuple[Referral, bool]:
-    """The referral of this claim and person, and whether it was made now: another process may have been faster."""
+def _create(
+    claim: Claim, known: Any, key: str, *, now: datetime, savepoint: bool = True, **values: Any
+) -> tuple[Referral, bool]:
+    """The referral of this claim and person, and whether it was made now: another process may have been faster.
+
+    Without a savepoint ``IntegrityError`` says that it was.
+    """
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=savepoint):
             referral = Referral.objects.create(
                 terms=claim.terms,
                 program_key=claim.terms.program_key,
@@ -69,6 +74,8 @@ def _create(claim: Claim, known: Any, key: str, *, now: datetime, **values: Any)
             )
             return referral, True
     except IntegrityError:
+        if not savepoint:
+            raise
         existing = Referral.objects.select_related("terms", "claim").get(
             Q(claim=claim)
             | Q(program_key=claim.terms.program_key)
@@ -118,6 +125,7 @@ def _referral_for(
     key: str,
     existing: list[Referral],
     now: datetime,
+    savepoint: bool,
 ) -> tuple[Referral | None, bool]:
     """The referral that an order belongs to, and whether it was made now, as one whose order is there."""
     latest = existing[0] if existing else None
@@ -141,7 +149,7 @@ def _referral_for(
         taken = Referral.objects.filter(claim=claim).select_related("terms", "claim").first()
         if taken is not None and (taken.friend_id or taken.friend_email_hash):
             return latest, False
-    return _create(claim, known, key, now=now, revision=1, **_ORDERED)
+    return _create(claim, known, key, now=now, savepoint=savepoint, revision=1, **_ORDERED)
 
 
 # What a referral that waited for an order waits for next.
@@ -157,6 +165,7 @@ def record_purchase(
     existing: list[Referral] | None = None,
     recorded: bool | None = None,
     events: Iterable[TimelineEvent] = (),
+    savepoint: bool = True,
     now: datetime | None = None,
 ) -> Purchase | None:
     """Attribute an order to the claim's referral, or to the one that the person already has; ``None`` to none.
@@ -166,7 +175,7 @@ def record_purchase(
 
     What the caller has read a moment ago need not be read again: ``existing``, the referrals of this person
     (``referrals_of``), and ``recorded``, whether this order was recorded before. ``events`` are written along with
-    those of the order.
+    those of the order. Without a ``savepoint``, ``IntegrityError`` says that another process was faster.
     """
     moment = now or timezone.now()
     known, key = _friend(user, email)
@@ -182,7 +191,7 @@ def record_purchase(
         else:
             if existing is None:
                 existing = referrals_of(user, email)
-            referral, is_new = _referral_for(snapshot, claim, known, key, existing, moment)
+            referral, is_new = _referral_for(snapshot, claim, known, key, existing, moment, savepoint)
         if referral is None:
             timeline.write([*events])
             return None

@@ -79,12 +79,16 @@ def order_placed(
     email: str = "",
     discounts: Mapping[str, Decimal] | None = None,
     concern: Concern | None = None,
+    savepoint: bool = True,
     now: datetime | None = None,
 ) -> Purchase | None:
     """Attribute an order: by the discount it used, by its basket, by the customer; ``None`` when it is nobody's.
 
     ``discounts`` maps voucher codes to what they took off, in the order's currency. Settles nothing: the sweep does,
     and the shop's later signals. Idempotent by the order number. ``concern`` is what ``whose_order`` has just said.
+
+    ``savepoint=False`` saves a caller two statements who has a savepoint of their own and, should this raise
+    ``IntegrityError``, rolls back to it and calls again: another process was faster.
     """
     moment = now or timezone.now()
     known = user if user is not None and getattr(user, "is_authenticated", False) else None
@@ -113,6 +117,7 @@ def order_placed(
         existing=found.referrals,
         recorded=found.recorded,
         events=events,
+        savepoint=savepoint,
         now=moment,
     )
     if purchase is not None:
