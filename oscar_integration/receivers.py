@@ -28,7 +28,7 @@ from oscar_integration import conf, vouchers
 from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
 from oscar_integration.refunds import return_credit_of_cancelled
-from oscar_integration.repair import attribute_missed
+from oscar_integration.repair import attribute_missed, capture_missed, return_missed
 from oscar_integration.shop import email_of, snapshot_of
 from wagtail_referrals import people, rewards
 from wagtail_referrals.referrals import referrals_of, register_friend
@@ -378,7 +378,8 @@ def connect() -> None:
     listen(start_checkout, on_start_checkout)
     listen(pre_payment, on_pre_payment)
     listen(order_placed, on_order_placed)
-    listen(sweeping, attribute_missed)
+    for repair in (attribute_missed, capture_missed, return_missed):
+        listen(sweeping, repair)
     listen(order_status_changed, on_status_changed)
     listen(post_save, on_order_saved, get_model("order", "Order"))
     listen(post_save, on_line_saved, get_model("order", "Line"))

@@ -10,9 +10,12 @@ import pytest
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from example_site.card.gateway import ACCEPTED
 from oscar_integration import repair
+from tests.credit.audit import assert_books_agree
+from tests.oscar_integration.paying import Customer, available, give, sources
 from tests.oscar_integration.shopping import Friend, create_order, fill_basket
-from wagtail_referrals import rewards
+from wagtail_referrals import credit, rewards
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.tracking.models import Claim
 
@@ -86,3 +89,73 @@ def test_an_order_before_the_invitation_stays_nobodys(
     Claim.objects.get().baskets.update(basket_reference=str(order.basket_id))
     rewards.sweep(now=timezone.now() + SOON)
     assert not Purchase.objects.exists() and not Referral.objects.exists()
+
+
+@pytest.fixture
+def lea(make_customer: Any) -> Any:
+    user = make_customer("lea@example.com", first_name="Léa")
+    give(user, "15")
+    return user
+
+
+def paid_in_part(lea: Any, monkeypatch: pytest.MonkeyPatch | None = None) -> Any:
+    """An order of 100.00, of which 15.00 with credit; with ``monkeypatch`` that could not be captured."""
+    customer = Customer(lea)
+    customer.go_to_payment()
+    customer.use("15")
+    if monkeypatch is None:
+        customer.place(ACCEPTED)
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(credit, "capture", _broken)
+            customer.place(ACCEPTED)
+    return get_model("order", "Order").objects.get()
+
+
+@pytest.mark.parametrize("minutes", [10, 90])
+def test_credit_that_could_not_be_spent_is_spent_by_the_sweep(
+    lea: Any, france: Any, mat: Any, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """Also where it has expired since."""
+    order = paid_in_part(lea, monkeypatch)
+    assert sources(order) == {"card": "85.00"}
+    if minutes == 90:
+        credit.expire_reservations(now=timezone.now() + timedelta(minutes=80))
+        assert available(lea) == "15.00"
+    for _again in range(2):
+        rewards.sweep(now=timezone.now() + timedelta(minutes=minutes))
+    assert sources(order) == {"card": "85.00", "referral-credit": "15.00"}
+    assert available(lea) == "0.00"
+    assert_books_agree()
+
+
+def test_credit_set_aside_for_an_order_that_the_card_paid_is_left_alone(
+    lea: Any, france: Any, mat: Any
+) -> None:
+    """Another browser of the customer had set it aside, and was closed."""
+    customer = Customer(lea)
+    customer.go_to_payment()
+    basket = get_model("basket", "Basket").objects.get()
+    credit.reserve(
+        user=lea,
+        currency="EUR",
+        amount=D(15),
+        order_number=str(100000 + basket.pk),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    customer.place(ACCEPTED)
+    order = get_model("order", "Order").objects.get()
+    rewards.sweep(now=timezone.now() + SOON)
+    assert sources(order) == {"card": "100.00"}
+    rewards.sweep(now=timezone.now() + timedelta(hours=2))
+    assert available(lea) == "15.00"
+
+
+def test_credit_of_an_order_cancelled_without_a_signal_goes_back(lea: Any, france: Any, mat: Any) -> None:
+    order = paid_in_part(lea)
+    get_model("order", "Order").objects.filter(pk=order.pk).update(status="Cancelled")
+    assert available(lea) == "0.00"
+    for _again in range(2):
+        rewards.sweep(now=timezone.now() + SOON)
+    assert available(lea) == "15.00"
+    assert_books_agree()
