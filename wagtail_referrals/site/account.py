@@ -79,7 +79,7 @@ def _reward_words(reward: Reward, data: TermsData) -> str:
     rule = data.rule(str(reward.rule_key))
     kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
     if kind is not None and kind.value_fields and not kind.is_discount:
-        what = credit.format_money(reward.amount, reward.currency)
+        what = _money(reward.amount, reward.currency)
     else:
         what = programs.rule_gets(rule) if rule is not None else ""
     state = str(reward.get_state_display())

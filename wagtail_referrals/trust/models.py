@@ -47,10 +47,14 @@ class Decision(models.Model):
         ordering = ["created_at", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["referral", "purchase", "check_key"],
+                fields=["referral", "check_key"],
                 name="referrals_check_once",
-                condition=~Q(check_key="reviewer"),
-                nulls_distinct=False,
+                condition=Q(purchase__isnull=True) & ~Q(check_key="reviewer"),
+            ),
+            models.UniqueConstraint(
+                fields=["referral", "purchase", "check_key"],
+                name="referrals_check_once_each",
+                condition=Q(purchase__isnull=False) & ~Q(check_key="reviewer"),
             ),
         ]
         # Wagtail translates the names of permissions where it lists them.
