@@ -5,7 +5,8 @@ idempotency key: called again with the same key it changes nothing and returns t
 run at once. Keys are the caller's, at most 180 characters; those that begin with ``reserve:``, ``capture:``,
 ``release:`` or ``expire:`` are the ledger's own.
 
-Locks are always taken in the order Account (by primary key), Lot, with ``no_key=True``: an operation holds one
+Locks are always taken in the order Account (by primary key), Reservation, Lot, with ``no_key=True``, also where one
+statement takes them all: an operation holds one
 account, or two by primary key, so nobody else touches its lots, reservations and entries meanwhile. A transaction
 that posts to several accounts takes them first with ``lock_accounts``.
 
