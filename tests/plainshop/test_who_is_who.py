@@ -12,7 +12,7 @@ from wagtail_referrals import credit, rewards
 from wagtail_referrals.people import advocate_for, advocate_for_guest, code_of
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import register_friend
-from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.referrals.models import Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
 
@@ -255,3 +255,12 @@ def test_a_deleted_friend_leaves_no_hash_behind(advocate, make_program, basket, 
     assert list(Claim.objects.values_list("user", "email_hash")) == [(None, "")]
     assert list(DiscountGrant.objects.values_list("user", "email_hash")) == [(None, "")]
     assert list(Referral.objects.values_list("friend", "friend_email_hash")) == [(None, "")]
+
+
+def test_a_refused_visitor_who_goes_on_shopping_is_refused_once(advocate, camille, make_program, basket, now):
+    _, terms, _ = make_program()
+    came = visit(advocate, terms, now)
+    made = basket(camille)
+    for _page in range(3):
+        assert rewards.commit(visit=came, basket_reference=str(made.pk), user=camille, now=now) is None
+    assert TimelineEvent.objects.filter(advocate=advocate, kind="claim_refused").count() == 1

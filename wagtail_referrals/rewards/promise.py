@@ -160,13 +160,13 @@ def _make(
         return earlier
     refusal = _refusal(advocate, user, expires_at=since + timedelta(days=data.window_days), now=now)
     if refusal:
-        timeline.record("claim_refused", advocate=advocate, data={"reason": refusal}, now=now)
+        _record_refusal(advocate, visit, refusal, now)
         return None
     with transaction.atomic():
         held = budget.hold(data)
         if held is None:
             forget_open_terms()
-            timeline.record("claim_refused", advocate=advocate, data={"reason": "budget"}, now=now)
+            _record_refusal(advocate, visit, "budget", now)
             return None
         claim, created = tracking.create_claim(
             visit=visit,
@@ -190,6 +190,12 @@ def _make(
         if earlier is not None and earlier.state == Claim.State.OPEN:
             end_claim(earlier, Claim.State.REPLACED, now=now)
     return claim
+
+
+def _record_refusal(advocate: Advocate, visit: Visit | None, reason: str, now: datetime) -> None:
+    """Once for a visit, however often its visitor comes back with something in the basket."""
+    key = f"claim_refused:{visit.pk}:{reason}" if visit is not None else None
+    timeline.record("claim_refused", advocate=advocate, data={"reason": reason}, key=key, now=now)
 
 
 def _touched(claim: Claim) -> datetime:
