@@ -98,7 +98,9 @@ def snapshot_of(order: Any, *, user: Any, email: str) -> PurchaseSnapshot:
     lines = order.lines.all()
     was_customer: bool | None = None
     if type(shop).was_customer is OscarShop.was_customer:
-        earlier = orders_of(user, email).exclude(number=order.number)
+        earlier = (
+            orders_of(user, email).filter(date_placed__lte=order.date_placed).exclude(number=order.number)
+        )
         lines = list(lines.annotate(referrals_was_customer=Exists(earlier)))
         was_customer = lines[0].referrals_was_customer if lines else None
     if was_customer is None:

@@ -159,3 +159,17 @@ def test_credit_of_an_order_cancelled_without_a_signal_goes_back(lea: Any, franc
         rewards.sweep(now=timezone.now() + SOON)
     assert available(lea) == "15.00"
     assert_books_agree()
+
+
+def test_a_later_order_makes_nobody_a_customer_before(
+    friend: Friend, advocate: Any, terms: Any, mat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    friend.click(advocate, terms)
+    missed(friend, monkeypatch)
+    other = Friend()
+    other.add("MAT")
+    other.as_guest("lea@example.com")
+    other.buy()
+    rewards.sweep(now=timezone.now() + SOON)
+    assert not Purchase.objects.get().was_customer
+    assert Referral.objects.get().state == "waiting_payment"
