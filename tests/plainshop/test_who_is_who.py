@@ -264,3 +264,38 @@ def test_a_refused_visitor_who_goes_on_shopping_is_refused_once(advocate, camill
     for _page in range(3):
         assert rewards.commit(visit=came, basket_reference=str(made.pk), user=camille, now=now) is None
     assert TimelineEvent.objects.filter(advocate=advocate, kind="claim_refused").count() == 1
+
+
+@pytest.mark.parametrize("guest", [True, False])
+def test_the_discount_that_an_order_used_says_whose_it_is(
+    advocate, make_program, basket, make_user, now, guest
+):
+    """Another link was followed while the bank was asking; what is paid has the first one's discount."""
+    _, terms, _ = make_program()
+    noe = advocate_for(make_user("noe"))
+    lea = None if guest else make_user("lea")
+    made = basket(lea)
+    first = rewards.commit(
+        visit=visit(advocate, terms, now), basket_reference=str(made.pk), user=lea, now=now
+    )
+    code = first.discounts.get().code
+    later = now + timedelta(minutes=5)
+    rewards.commit(visit=visit(noe, terms, later), basket_reference=str(made.pk), user=lea, now=later)
+    from wagtail_referrals.referrals import PurchaseSnapshot
+
+    rewards.order_placed(
+        PurchaseSnapshot(
+            reference="1",
+            placed_at=later,
+            currency="EUR",
+            eligible=Decimal(90),
+            total=Decimal(90),
+            was_customer=False,
+        ),
+        basket_reference=str(made.pk),
+        user=lea,
+        email="lea@example.com",
+        discounts={code: Decimal(10)},
+        now=later,
+    )
+    assert Referral.objects.get().advocate == advocate

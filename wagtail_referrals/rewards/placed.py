@@ -58,6 +58,9 @@ def whose_order(
         else []
     )
     claim = next((grant.claim for grant in grants if grant.claim is not None), None)
+    if claim is not None and claim.state == Claim.State.REPLACED:
+        # Replaced while the order was being paid for, with the discount in it: what was used decides.
+        claim.state = Claim.State.OPEN
     if claim is None and basket_reference:
         claim = tracking.claim_of_basket(basket_reference)
     if known is not None and (claim is None or claim.state == Claim.State.REPLACED):
