@@ -18,7 +18,12 @@ Order = get_model("order", "Order")
 
 @pytest.fixture
 def at_payment(
-    transactional_db: None, live_server: Any, make_customer: Any, france: Any, mat: Any, new_page: Callable[..., Any]
+    transactional_db: None,
+    live_server: Any,
+    make_customer: Any,
+    france: Any,
+    mat: Any,
+    new_page: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Sign in, put a mat (100.00) into the basket and go to the payment step."""
 
