@@ -48,7 +48,13 @@ def _act(request: HttpRequest, order: Any, action: str) -> str:
         given = orders.cancel(order, request.user)
         return _("Order cancelled, %(amount)s given back.") % {"amount": currency(given, order.currency)}
     if action == "refund-amount":
-        given = orders.refund(order, amount=_amount(request.POST.get("amount", "")), user=request.user)
+        amount, most = _amount(request.POST.get("amount", "")), orders.refundable(order)
+        if 0 < most < amount:
+            # A slip of the finger, 100 for 10.0, must not give everything back.
+            raise orders.NotPossible(
+                _("At most %(amount)s can be refunded.") % {"amount": currency(most, order.currency)}
+            )
+        given = orders.refund(order, amount=amount, user=request.user)
     elif action == "refund-lines":
         given = orders.refund(
             order,

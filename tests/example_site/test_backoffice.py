@@ -139,3 +139,14 @@ def test_the_mail_folder_shows_what_was_sent(people: None, client: Any, settings
     assert "Bonjour 1" in client.get(f"/en/mails/{name}/0/").content.decode()
     assert "&lt;b&gt;Zoé&lt;/b&gt;" in client.get(f"/en/mails/{name}/1/").content.decode()
     assert client.get(f"/en/mails/{name}/2/").status_code == 404
+
+
+def test_a_typed_amount_above_what_can_be_refunded_refunds_nothing(
+    paid_order: Any, people: None, client: Any
+) -> None:
+    client.login(username="manager@example.com", password="souffle")
+    response = client.post(
+        f"/en/manage/orders/{paid_order.number}/refund-amount/", {"amount": "9999"}, follow=True
+    )
+    assert "At most €84.00 can be refunded." in response.content.decode()
+    assert DemoCharge.objects.get().refunded == D("0.00")

@@ -165,6 +165,14 @@ def test_only_the_first_order_counts_as_first_and_a_cancelled_one_never_was():
     ]
 
 
+def test_an_order_of_nothing_is_not_the_first():
+    sample = order(1, "0.00", paid_at=NOW, shipped_at=NOW)
+    assert judge(terms(FIXED), [sample], history(), NOW + 2 * DAY).reason == "order"
+    bought = order(2, placed_at=NOW + DAY, paid_at=NOW + DAY, shipped_at=NOW + DAY)
+    verdict = judge(terms(FIXED), [sample, bought], history(), NOW + 20 * DAY)
+    assert [(due.purchase_id, due.worth) for due in verdict.dues] == [(2, Decimal("15.00"))]
+
+
 def test_a_milestone_is_given_for_its_number_only():
     done = order(paid_at=NOW, shipped_at=NOW)
     for number, expected in ((1, {}), (3, {"tier": Decimal("30.00")}), (4, {})):

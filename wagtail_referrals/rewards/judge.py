@@ -168,7 +168,8 @@ def judge(
         for order in orders
         if not order.never_happened or (order.id in rewarded and now > order.watch_until)
     ]
-    first = real[0] if real else None
+    # An order of nothing (a free sample) is no first order: the one that is worth something comes later.
+    first = next((order for order in real if order.eligible > 0), None)
     late = first is not None and first.placed_at > history.claim_expires_at
     refusal = _refusal(history, late)
     held = bool(history.holds) and not history.review
@@ -373,7 +374,8 @@ def _state(
     if first is None and not any(due.worth > 0 for due in told):
         if now > history.claim_expires_at:
             return states.EXPIRED, "window", None
-        return states.WAITING_ORDER, "cancelled" if orders else "order", history.claim_expires_at
+        never = any(order.never_happened for order in orders)
+        return states.WAITING_ORDER, "cancelled" if never else "order", history.claim_expires_at
     if held:
         return states.TO_CHECK, history.holds[0], None
     by_state: dict[str, list[Due]] = {}
