@@ -29,10 +29,11 @@ from oscar_integration import vouchers
 from wagtail_referrals import credit, people, rewards, tracking
 
 if TYPE_CHECKING:
+    from oscar.apps.basket.views import BasketView as _BasketView
     from oscar.apps.basket.views import VoucherAddView as _VoucherAddView
     from oscar.apps.checkout.views import PaymentDetailsView as _CheckoutView
 else:
-    _VoucherAddView = _CheckoutView = object
+    _BasketView = _VoucherAddView = _CheckoutView = object
 
 logger = logging.getLogger("oscar_integration")
 
@@ -183,11 +184,14 @@ def is_tied(request: HttpRequest) -> bool:
     return bool(reference) and memory(request).get("basket") == reference
 
 
-def synchronise(request: HttpRequest, claim: Any) -> None:
-    """Make the basket hold the discounts that the claim gives now, and say what changed and why."""
+def synchronise(request: HttpRequest, claim: Any, *, also: str = "") -> bool:
+    """Make the basket hold the discounts that the claim gives now, and say what changed and why.
+
+    ``also`` is said with a discount that was put in. Whether one was.
+    """
     basket = request.basket  # type: ignore[attr-defined]
     if not basket.pk or not basket.can_be_edited:
-        return
+        return False
     grants = list(claim.discounts.all())
     removed = set(memory(request).get("removed", ()))
     usable = [grant.code for grant in grants if grant.state == "issued" and grant.code not in removed]
@@ -197,8 +201,11 @@ def synchronise(request: HttpRequest, claim: Any) -> None:
     if added or lost:
         apply_offers(request)
     if added:
-        _say_added(request, claim, added)
+        _say_added(request, claim, added, also)
+        # Should it go again, that is news again.
+        remember(request, told=[pk for pk in memory(request).get("told", ()) if pk != claim.pk])
     _say_withheld(request, claim, gone, lost)
+    return bool(added)
 
 
 def at_checkout(request: HttpRequest, email: str = "") -> None:
@@ -206,12 +213,46 @@ def at_checkout(request: HttpRequest, email: str = "") -> None:
     basket = request.basket  # type: ignore[attr-defined]
     if basket.is_empty or not has_trace(request):
         return
-    if not email and not request.user.is_authenticated:
-        email = get_class("checkout.utils", "CheckoutSessionData")(request).get_guest_email() or ""
-    claim = commit(request, email=email)
+    claim = commit(request, email=email or guest_email(request))
     if claim is not None:
         synchronise(request, claim)
     remember(request, shown=sorted(applied_codes(basket)))
+
+
+def guest_email(request: HttpRequest) -> str:
+    """The address that a guest has given in the checkout so far, "" if there is none. No query."""
+    if request.user.is_authenticated or not hasattr(request, "session"):
+        return ""
+    return get_class("checkout.utils", "CheckoutSessionData")(request).get_guest_email() or ""
+
+
+def at_basket_page(request: HttpRequest) -> None:
+    """Before the basket page: what was in the basket before the link was opened gets its discount too."""
+    if not has_trace(request) or request.basket.is_empty:  # type: ignore[attr-defined]
+        return
+    claim = commit(request, email=guest_email(request))
+    if claim is not None:
+        synchronise(request, claim)
+
+
+def after_removal(request: HttpRequest, voucher: Any) -> None:
+    """A discount that the shopper took out stays out, until they type the code again: says so."""
+    remember(request, removed=[*memory(request).get("removed", ()), voucher.code][-10:])
+    grant = rewards.discount_by_code(voucher.code)
+    if grant is None or grant.claim is None or grant.state != "issued":
+        return
+    messages.info(
+        request,
+        _(
+            "Your invitation stays saved until %(date)s. To have the discount back, type the code %(code)s "
+            "as a voucher code."
+        )
+        % {
+            "date": date_format(localtime(grant.claim.expires_at), "DATE_FORMAT"),
+            "code": people.code_of(grant.claim.advocate),
+        },
+        fail_silently=True,
+    )
 
 
 def lost_since_shown(request: HttpRequest) -> bool:
@@ -261,7 +302,7 @@ def refusal_words(reason: str) -> str:
     return words.get(reason, _("This discount can no longer be used."))
 
 
-def _say_added(request: HttpRequest, claim: Any, added: list[Any]) -> None:
+def _say_added(request: HttpRequest, claim: Any, added: list[Any], also: str) -> None:
     basket = request.basket  # type: ignore[attr-defined]
     applications = {
         application["voucher"].pk: application
@@ -286,7 +327,10 @@ def _say_added(request: HttpRequest, claim: Any, added: list[Any]) -> None:
                     "offers": others
                 }
         messages.add_message(
-            request, messages.INFO if application is None else messages.SUCCESS, text, fail_silently=True
+            request,
+            messages.INFO if application is None else messages.SUCCESS,
+            f"{text} {also}".strip(),
+            fail_silently=True,
         )
 
 
@@ -345,7 +389,22 @@ def _say_withheld(request: HttpRequest, claim: Any, gone: dict[str, str], lost: 
     messages.warning(request, text, fail_silently=True)
 
 
-# Oscar's voucher field
+# Oscar's basket page and its voucher field
+
+
+class ReferralBasketMixin(_BasketView):
+    """For the view of the basket page."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "GET":
+            try:
+                if has_trace(request):
+                    with transaction.atomic():
+                        at_basket_page(request)
+            except Exception:
+                logger.exception("The invitation of a basket could not be looked at on its page")
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
 
 
 class ReferralCodeMixin(_VoucherAddView):
@@ -406,10 +465,13 @@ def accept_code(request: HttpRequest, text: str) -> bool:
     if get_model("voucher", "Voucher").objects.filter(code=text).exists():
         return False
     with transaction.atomic():
+        before = tracking.claim_of_basket(str(basket.pk))
+        was_open = before is not None and tracking.claim_is_open(before)
         typed = rewards.typed_code(
             text,
             basket_reference=str(basket.pk),
             user=request.user if request.user.is_authenticated else None,
+            email=guest_email(request),
             site_id=tracking.site_id_for(request),
             language=get_language() or "",
         )
@@ -420,8 +482,11 @@ def accept_code(request: HttpRequest, text: str) -> bool:
             return True
         # Whoever types it wants it, also after having taken it out of the basket.
         remember(request, claim=typed.claim.pk, removed=[], told=[])
-        messages.success(request, typed.message, fail_silently=True)
-        synchronise(request, typed.claim)
+        also = ""
+        if before is not None and was_open and before.pk != typed.claim.pk:
+            also = _("It takes the place of the invitation that you had before.")
+        if not synchronise(request, typed.claim, also=also):
+            messages.success(request, f"{typed.message} {also}".strip(), fail_silently=True)
     return True
 
 

@@ -73,12 +73,9 @@ def on_voucher_addition(sender: Any, **kwargs: Any) -> None:
 
 
 def on_voucher_removal(sender: Any, voucher: Any, **kwargs: Any) -> None:
-    """A discount that the shopper took out stays out, until they type the code again."""
     request = getattr(sender, "request", None)
-    if request is None or not vouchers.is_ours(voucher.code):
-        return
-    removed = [*baskets.memory(request).get("removed", ()), voucher.code]
-    baskets.remember(request, removed=removed[-10:])
+    if request is not None and vouchers.is_ours(voucher.code):
+        _guarded("Noting that a shopper took a discount out", lambda: baskets.after_removal(request, voucher))
 
 
 def on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
@@ -392,8 +389,9 @@ def connect() -> None:
 
 
 def _extend_views() -> None:
-    """The voucher field and the last pages of the checkout, on top of whatever views the shop has."""
+    """The basket page and the last pages of the checkout, on top of whatever views the shop has."""
     for label, name, mixin in (
+        ("basket", "summary_view", baskets.ReferralBasketMixin),
         ("basket", "add_voucher_view", baskets.ReferralCodeMixin),
         ("checkout", "payment_method_view", baskets.ReferralCheckoutMixin),
         ("checkout", "payment_details_view", baskets.ReferralCheckoutMixin),

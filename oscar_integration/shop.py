@@ -34,8 +34,8 @@ class OscarShop:
     def issue_discount(self, request: DiscountRequest) -> str:
         return vouchers.issue(request)
 
-    def void_discount(self, code: str) -> None:
-        vouchers.void(code)
+    def void_discount(self, code: str) -> bool:
+        return vouchers.void(code)
 
     # Orders
 

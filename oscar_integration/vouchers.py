@@ -93,17 +93,21 @@ def issue(request: DiscountRequest) -> str:
     raise IntegrityError(f"no free name for the voucher of {request.reference}")
 
 
-def void(code: str) -> None:
-    """Take the voucher out of open baskets and let it expire; one that is just being paid for is left to its order."""
+def void(code: str) -> bool:
+    """Take the voucher out of open baskets and let it expire; one that is just being paid for is left to its order.
+
+    Whether one is being paid for.
+    """
     Voucher = get_model("voucher", "Voucher")
     Basket = get_model("basket", "Basket")
     Basket.vouchers.through.objects.filter(
         voucher__code=code, basket__status__in=[Basket.OPEN, Basket.SAVED]
     ).delete()
     now = timezone.now()
-    paying = Basket.objects.filter(status=Basket.FROZEN, vouchers__code=code)
-    if not paying.exists():
-        Voucher.objects.filter(code=code, end_datetime__gt=now).update(end_datetime=now)
+    if Basket.objects.filter(status=Basket.FROZEN, vouchers__code=code).exists():
+        return True
+    Voucher.objects.filter(code=code, end_datetime__gt=now).update(end_datetime=now)
+    return False
 
 
 def _currencies(request: DiscountRequest) -> list[str]:

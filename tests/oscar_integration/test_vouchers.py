@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -16,6 +18,7 @@ from oscar.core.loading import get_class, get_model
 
 from example_site.card.gateway import ASKS_THE_BANK
 from oscar_integration import OscarShop, attach_claim, vouchers
+from oscar_integration.basket import ReferralBasketMixin
 from tests.oscar_integration.shopping import (
     Friend,
     create_order,
@@ -27,8 +30,8 @@ from tests.oscar_integration.shopping import (
 )
 from wagtail_referrals import rewards, tracking
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.people import code_of
-from wagtail_referrals.referrals.models import Purchase
+from wagtail_referrals.people import advocate_for, code_of
+from wagtail_referrals.referrals.models import Purchase, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.tracking.models import Claim, Visit
 
@@ -356,6 +359,66 @@ def test_the_referrer_themselves(friend: Friend, advocate: Any, terms: Any, mat:
     assert friend.buy().total_incl_tax == D("100.00")
 
 
+def test_a_guest_corrects_the_address(
+    friend: Friend, advocate: Any, terms: Any, mat: Any, strap: Any
+) -> None:
+    create_order(fill_basket(strap), email="old@example.com")
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.messages()
+    first = Voucher.objects.get()
+    for wrong, why in [
+        ("ca.mille+x@example.com", "This is your own invitation"),
+        ("old@example.com", "This offer is for new customers"),
+    ]:
+        friend.as_guest(wrong)
+        text = " ".join(friend.messages())
+        assert why in text and "the total is €100.00" in text
+        friend.as_guest("lea@example.com")
+        assert friend.messages() == [
+            "Invited by Camille: your discount is in the basket. The new total is €90.00."
+        ]
+    order = friend.buy()
+    assert order.total_incl_tax == D("90.00")
+    grant = DiscountGrant.objects.get()
+    assert (grant.state, grant.used_reference) == ("used", order.number)
+    assert grant.code != first.code
+    first.refresh_from_db()
+    assert not first.is_active()
+    kinds = list(TimelineEvent.objects.filter(claim=grant.claim).values_list("kind", flat=True))
+    assert (kinds.count("discount_withdrawn"), kinds.count("discount_reopened")) == (2, 2)
+
+
+def test_a_code_typed_after_a_refused_address_says_why_and_brings_nothing_back(
+    friend: Friend, advocate: Any, terms: Any, mat: Any
+) -> None:
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.as_guest("ca.mille+x@example.com")
+    friend.messages()
+    friend.type_code(code_of(advocate))
+    assert any("cannot be used" in text for text in friend.messages())
+    assert friend.basket().total_incl_tax == D("100.00")
+    friend.as_guest("lea@example.com")
+    assert friend.basket().total_incl_tax == D("90.00")
+
+
+def test_no_second_code_while_an_order_with_the_first_is_being_paid_for(
+    advocate: Any, terms: Any, mat: Any
+) -> None:
+    basket = claimed(advocate, terms, mat)
+    claim = Claim.objects.get(baskets__basket_reference=basket.pk)
+    basket.freeze()
+    for email in ("ca.mille+x@example.com", "lea@example.com"):
+        rewards.bind_person(claim, email=email)
+    assert DiscountGrant.objects.get().state == "void"
+    assert Voucher.objects.get().basket_set.get() == basket, "left to the order that may come"
+    basket.thaw()
+    rewards.bind_person(claim, email="lea@example.com")
+    assert DiscountGrant.objects.get().state == "issued"
+    assert Voucher.objects.count() == 2 and not basket.vouchers.exists()
+
+
 def test_what_goes_between_preview_and_order_is_said_before_paying(
     friend: Friend, advocate: Any, terms: Any, mat: Any
 ) -> None:
@@ -457,6 +520,76 @@ def test_a_discount_taken_out_stays_out_until_the_code_is_typed(
     assert friend.basket().total_incl_tax == D("180.00")
 
 
+def test_what_was_taken_out_is_said_to_be_saved(friend: Friend, advocate: Any, terms: Any, mat: Any) -> None:
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    friend.messages()
+    friend.client.post(friend.url(f"basket/vouchers/{Voucher.objects.get().pk}/remove/"))
+    told = friend.messages()
+    assert [text for text in told if "stays saved until" in text and code_of(advocate) in text]
+    assert friend.basket().total_incl_tax == D("100.00"), "the basket page does not put it back"
+    friend.type_code(code_of(advocate))
+    assert friend.messages() == [
+        "Invited by Camille: your discount is in the basket. The new total is €90.00."
+    ]
+
+
+def test_a_voucher_of_the_shop_taken_out_says_nothing_of_ours(friend: Friend, terms: Any, mat: Any) -> None:
+    voucher = shop_voucher("SPRING", "20")
+    friend.add("MAT")
+    friend.type_code("SPRING")
+    friend.messages()
+    friend.client.post(friend.url(f"basket/vouchers/{voucher.pk}/remove/"))
+    assert not any("invitation" in text for text in friend.messages())
+
+
+# The basket page
+
+
+def test_the_page_of_a_basket_filled_before_the_link_was_opened(
+    friend: Friend, advocate: Any, terms: Any, mat: Any
+) -> None:
+    friend.add("MAT")
+    friend.messages()
+    friend.click(advocate, terms)
+    page = friend.client.get(friend.url("basket/"))
+    assert page.context["basket"].total_incl_tax == D("90.00")
+    assert "your discount is in the basket. The new total is €90.00" in page.content.decode()
+    assert Claim.objects.get().baskets.count() == 1
+    assert friend.messages() == [], "said once"
+
+
+def test_the_page_of_an_empty_basket_makes_no_commitment(friend: Friend, advocate: Any, terms: Any) -> None:
+    friend.click(advocate, terms)
+    friend.basket()
+    assert not Claim.objects.exists()
+
+
+def test_the_basket_page_costs_nothing_without_an_invitation(
+    friend: Friend, mat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opening() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            friend.basket()
+        return len(captured)
+
+    friend.add("MAT")
+    friend.messages()
+    opening()
+    with_us = opening()
+    monkeypatch.delattr(ReferralBasketMixin, "dispatch")
+    assert with_us == opening()
+
+
+def test_the_basket_page_is_shown_whatever_fails(
+    friend: Friend, advocate: Any, terms: Any, mat: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    friend.add("MAT")
+    friend.click(advocate, terms)
+    monkeypatch.setattr("oscar_integration.basket.commit", lambda *args, **kwargs: 1 / 0)
+    assert friend.basket().total_incl_tax == D("100.00")
+
+
 # The voucher field
 
 
@@ -476,6 +609,23 @@ def test_the_own_code_and_an_unknown_one(friend: Friend, advocate: Any, terms: A
     friend.type_code(code_of(advocate))
     assert any("your own code" in text for text in friend.messages())
     assert friend.basket().total_incl_tax == D("100.00")
+
+
+def test_a_code_gives_one_message_also_when_it_takes_the_place_of_another(
+    friend: Friend, advocate: Any, terms: Any, mat: Any, make_customer: Any
+) -> None:
+    other = advocate_for(make_customer("nora@example.com", first_name="Nora"))
+    friend.add("MAT")
+    friend.messages()
+    friend.type_code(code_of(other))
+    assert friend.messages() == ["Invited by Nora: your discount is in the basket. The new total is €90.00."]
+    friend.type_code(code_of(other))
+    assert [text.partition(":")[0] for text in friend.messages()] == ["Invitation saved"]
+    friend.type_code(code_of(advocate))
+    assert friend.messages() == [
+        "Invited by Camille: your discount is in the basket. The new total is €90.00. "
+        "It takes the place of the invitation that you had before."
+    ]
 
 
 def test_an_existing_customer_types_a_code(

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.plainshop.models import Order
+from tests.plainshop.models import Order, Voucher
 from tests.plainshop.shop import place_order
 from tests.plainshop.test_chain import DAY, deliver, friend_orders, visit
 from wagtail_referrals import credit, rewards
@@ -299,3 +299,84 @@ def test_the_discount_that_an_order_used_says_whose_it_is(
         now=later,
     )
     assert Referral.objects.get().advocate == advocate
+
+
+def reopening(grant):
+    grant.refresh_from_db()
+    kinds = TimelineEvent.objects.filter(claim=grant.claim).order_by("pk").values_list("kind", flat=True)
+    return grant.state, grant.reason, [kind for kind in kinds if kind.startswith("discount")]
+
+
+@pytest.mark.parametrize("wrong", ["ca.mille+x@example.com", "old@example.com"])
+def test_a_guest_who_corrects_the_address_has_the_discount_again(
+    advocate, camille, make_program, basket, now, wrong
+):
+    _, terms, _ = make_program()
+    place_order(basket(), number="0", goods=Decimal(20), email="old@example.com", now=now - 90 * DAY)
+    made = basket()
+    step = {"visit": visit(advocate, terms, now), "basket_reference": str(made.pk), "now": now}
+    claim = rewards.commit(**step)
+    grant = claim.discounts.get()
+    codes = [grant.code]
+    story = ["discount_issued"]
+    # Also back and forth, and also by way of an address that was good before.
+    for email in (wrong, "lea@example.com", wrong, "lea@example.com"):
+        rewards.commit(**step, email=email)
+        rewards.commit(**step, email=email)
+        good = email == "lea@example.com"
+        story.append("discount_reopened" if good else "discount_withdrawn")
+        state, reason, told = reopening(grant)
+        assert (state, bool(reason), told) == ("issued" if good else "void", not good, story)
+        if good:
+            codes.append(grant.code)
+        alive = Voucher.objects.filter(void=False).values_list("code", flat=True)
+        assert list(alive) == ([grant.code] if good else [])
+    assert len(set(codes)) == 3
+    order = place_order(made, number="1", goods=Decimal(100), email="lea@example.com", now=now)
+    assert order.discount == 10
+    deliver(order, now)
+    rewards.sweep(now=now + 15 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+    # Used is used.
+    rewards.bind_person(claim, email=wrong, now=now)
+    rewards.bind_person(claim, email="zoe@example.com", now=now)
+    assert reopening(grant)[0] == "used"
+
+
+def test_a_code_is_judged_for_the_address_of_the_guest(advocate, camille, make_program, basket, now):
+    make_program()
+    made = basket()
+    step = {"basket_reference": str(made.pk), "now": now}
+    assert rewards.typed_code(code_of(advocate), **step, email=camille.email).outcome == "refused"
+    assert rewards.typed_code(code_of(advocate), **step, email=camille.email).outcome == "refused"
+    assert rewards.typed_code(code_of(advocate), **step).outcome == "refused", (
+        "nobody is known: nothing changes"
+    )
+    assert rewards.typed_code(code_of(advocate), **step, email="lea@example.com").outcome == "accepted"
+    assert DiscountGrant.objects.get().state == "issued"
+
+
+@pytest.mark.parametrize("case", ["revoked", "lapsed", "over", "other_account", "guest_of_account", "paying"])
+def test_what_is_not_given_again(advocate, make_program, basket, make_user, now, monkeypatch, case):
+    _, terms, _ = make_program()
+    made = basket()
+    claim = rewards.commit(visit=visit(advocate, terms, now), basket_reference=str(made.pk), now=now)
+    if case in ("other_account", "guest_of_account"):
+        rewards.bind_person(claim, user=make_user("lea"), now=now)
+    rewards.bind_person(claim, email="camille@example.com", now=now)
+    grant = claim.discounts.get()
+    assert grant.reason == "own_link"
+    person = {"email": "zoe@example.com"}
+    if case == "revoked":
+        DiscountGrant.objects.update(reason="revoked")
+    elif case == "lapsed":
+        Claim.objects.update(state="lapsed")
+    elif case == "over":
+        now += 31 * DAY
+    elif case == "other_account":
+        person = {"user": make_user("tom")}
+    elif case == "paying":
+        monkeypatch.setattr("tests.plainshop.shop.PlainShop.void_discount", lambda self, code: True)
+    rewards.bind_person(claim, now=now, **person)
+    assert reopening(grant)[0] == "void"
+    assert not Voucher.objects.filter(void=False).exists()

@@ -39,8 +39,11 @@ class DiscountIssuer(Protocol):
     def issue_discount(self, request: DiscountRequest) -> str:
         """Make the discount usable; the code under which the shop knows it."""
 
-    def void_discount(self, code: str) -> None:
-        """Make it unusable for good. Without effect on an order that used it. Twice is once."""
+    def void_discount(self, code: str) -> bool:
+        """Make it unusable for good. Without effect on an order that used it. Twice is once.
+
+        Whether an order with it is being paid for at this moment, and may still come.
+        """
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ WORDS: Final[dict[str, Any]] = {
     "discount_issued": _("The friend's discount was put into the basket: %(gift)s."),
     "discount_again": _("The order was cancelled before delivery: the friend has the discount again."),
     "discount_withdrawn": _("The discount was withdrawn: %(reason)s."),
+    "discount_reopened": _(
+        "The friend gave another e-mail address or signed in, and has the discount again: %(gift)s."
+    ),
     "discount_used": _("The friend used a discount of %(amount)s in order %(reference)s."),
     "registered": _("The friend opened an account."),
     "purchase": _("The friend placed order %(reference)s over %(amount)s."),

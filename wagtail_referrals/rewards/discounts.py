@@ -1,6 +1,7 @@
 """Discounts that were handed over: the friend's, tied to a claim, and rewards that are discounts.
 
-offered -> issued -> used -> (void). What is void here stays void, whatever the shop's own voucher row says.
+offered -> issued -> used -> (void). A code that is void here stays void, whatever the shop's own voucher row says.
+Where only the person stood against it, another person behind the same invitation gets another code.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
 
 ALIVE = (DiscountGrant.State.OFFERED, DiscountGrant.State.ISSUED)
+# Reasons that speak of the person, and may be gone when they correct their address.
+PERSONAL = ("own_link", "existing_customer", "used")
 
 
 def arrival_discounts(terms: TermsData) -> list[Rule]:
@@ -150,11 +153,50 @@ def withdraw(grants: Iterable[DiscountGrant], reason: str, *, now: datetime) -> 
             claim=grant.claim,
             referral=grant.reward.referral if grant.reward is not None else None,
             data={"reason": reason},
-            key=f"discount_withdrawn:{grant.pk}",
+            key=f"discount_withdrawn:{grant.token}",
             now=now,
         )
         gone.append(grant)
     return gone
+
+
+def _reopen(claim: Claim, terms: TermsData, *, user: Any, email_hash: str, now: datetime) -> None:
+    """Give the discounts that were withdrawn because of the person, to the person who is known now: with a new code.
+
+    Not what is bound to another account, nor while an order with the old code is being paid for. Inside a transaction;
+    of two at once, one does it.
+    """
+    if not Claim.objects.filter(pk=claim.pk, state=Claim.State.OPEN).exists():
+        return
+    rules = {rule.key: rule for rule in arrival_discounts(terms)}
+    for grant in claim.discounts.filter(state=DiscountGrant.State.VOID, reason__in=PERSONAL):
+        rule = rules.get(str(grant.rule_key))
+        if rule is None or (grant.expires_at is not None and now > grant.expires_at):
+            continue
+        if grant.user_id is not None and (user is None or user.pk != grant.user_id):
+            continue
+        if grant.code and get_shop().void_discount(grant.code):
+            continue
+        token = DiscountGrant._meta.get_field("token").get_default()
+        same = DiscountGrant.objects.filter(pk=grant.pk, token=grant.token, state=DiscountGrant.State.VOID)
+        if not same.update(
+            token=token,
+            state=DiscountGrant.State.OFFERED,
+            reason="",
+            code="",
+            user=user,
+            email_hash=email_hash or grant.email_hash,
+        ):
+            continue
+        grant.refresh_from_db()
+        _issue(grant, rule)
+        timeline.record(
+            "discount_reopened",
+            claim=claim,
+            data={"gift": kept_gift(rule)},
+            key=f"discount_reopened:{token}",
+            now=now,
+        )
 
 
 def person_refusal(claim: Claim, terms: TermsData, *, user: Any, email: str) -> str | None:
@@ -180,15 +222,20 @@ def bind_person(
     """The person behind the claim is known now: by account, or by the address of a guest checkout.
 
     Their discounts become personal; or, when the person cannot have them (a customer already, the referrer
-    themselves), are withdrawn: those are returned, with the reason.
+    themselves), are withdrawn: those are returned, with the reason. Called again for another address, it judges anew:
+    what was withdrawn because of the person before is given to this one.
     """
     moment = now or timezone.now()
     with transaction.atomic():
         alive = list(claim.discounts.filter(state__in=ALIVE).select_related("claim", "reward"))
         reason = person_refusal(claim, parse(claim.terms), user=user, email=email)
         if reason is not None:
+            # The address given before is not theirs: should they come back to it, it is judged again.
+            Claim.objects.filter(pk=claim.pk).exclude(email_hash="").update(email_hash="")
             return withdraw(alive, reason, now=moment)
         key = email_key(email)
+        if user is not None or key:
+            _reopen(claim, parse(claim.terms), user=user, email_hash=key, now=moment)
         if user is not None:
             claim.discounts.filter(state__in=ALIVE).update(user=user)
             Claim.objects.filter(pk=claim.pk, user=None).update(user=user)

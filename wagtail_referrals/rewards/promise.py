@@ -284,11 +284,15 @@ def typed_code(
     *,
     basket_reference: str,
     user: Any = None,
+    email: str = "",
     site_id: int | None = None,
     language: str = "",
     now: datetime | None = None,
 ) -> TypedCode:
-    """A code typed into the basket, by whoever is at the keyboard. Any text is fine: unknown ones are "unknown"."""
+    """A code typed into the basket, by whoever is at the keyboard. Any text is fine: unknown ones are "unknown".
+
+    ``email`` is what a guest has given in the checkout so far: the discount is judged for it.
+    """
     moment = now or timezone.now()
     holder = find_code(text)
     if holder is None:
@@ -299,6 +303,7 @@ def typed_code(
         code=holder,
         basket_reference=basket_reference,
         user=user,
+        email=email,
         language=language,
         site_id=site_id,
         now=moment,
