@@ -318,3 +318,43 @@ def test_programs_of_several_currencies(admin: Client, settings: Any) -> None:
     program = make_program()
     amounts = program.rules.get(side="advocate").amounts
     assert amounts == {"EUR": "15.00", "JPY": "1500"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("window_days", "9999999", "at most 730 days"),
+        ("hold_days", "99999999999", "at most 365 days"),
+        ("clawback_days", "9999999", "at most 3650 days"),
+        ("rules-1-expires_days", "9999999", "at most 3650 days"),
+        ("cap_count", "99999999", "at most 1000000"),
+        ("rules-1-amounts_EUR", "1000000000", "at most 999999.99"),
+    ],
+)
+def test_what_is_out_of_all_proportion_is_refused_in_words(
+    admin: Client, field: str, value: str, words: str
+) -> None:
+    values = start(admin)
+    assert field in values
+    assert words in errors_of(publish(admin, {**values, field: value}))
+    assert not Terms.objects.exists()
+
+
+def test_a_refused_form_shows_its_own_sentence(admin: Client) -> None:
+    response = publish(admin, start(admin, window_days="0"))
+    text = BeautifulSoup(response.content, "html.parser").select_one(".referral-sentence__text").text
+    assert "the friend gets 10% off one order" in text and "your customer gets €15.00" in text
+
+
+def test_what_looks_wrong_is_hinted_at(admin: Client) -> None:
+    values = start(admin, clawback_days="1000", **{"rules-0-percent": "60", "rules-1-amounts_EUR": "1500"})
+    hints = " ".join(admin.post(reverse(SENTENCE), values).json()["hints"])
+    assert "€1,500.00 is a lot" in hints and "60% is a lot" in hints and "for 1000 days" in hints
+
+
+def test_a_draft_without_a_name_has_words_in_listings(admin: Client) -> None:
+    admin.post(reverse(ADD), start(admin, name=""))
+    program = Program.objects.get()
+    assert program.name == "" and str(program) == "(without a name)"
+    text = admin.get(reverse("wagtail_referrals_programs:list")).content.decode()
+    assert "(without a name)" in text and "Program object" not in text

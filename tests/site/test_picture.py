@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from PIL import Image
 
+from wagtail_referrals import people
 from wagtail_referrals.site.picture import draw_picture, drawable, share_picture
 from wagtail_referrals.tracking.models import Visit
 
@@ -68,3 +69,11 @@ def test_a_photo_takes_the_right_side():
 
 def test_a_photo_that_cannot_be_read_is_left_out():
     assert share_picture("Camille", "", Photo(b"no picture")) == draw_picture("Camille", "")
+
+
+def test_a_name_that_cannot_be_drawn_is_left_out(link, terms, advocate):
+    advocate.public_name = "Léa שלום 🧘"
+    advocate.save()
+    people.forget_code(advocate)
+    response = Client(headers={"accept-language": "en"}).get(f"{link}picture.png")
+    assert response.content == draw_picture("A friend invites you", "10% off one order")

@@ -13,9 +13,10 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.site.conftest import BROWSER, publish
-from wagtail_referrals import people, tracking
+from wagtail_referrals import people, programs, tracking
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Program
+from wagtail_referrals.referrals.attribution import watch_until
 from wagtail_referrals.site import layout
 from wagtail_referrals.tracking.models import Claim, Visit
 
@@ -367,3 +368,33 @@ def test_the_cookie_leads_to_a_claim(browser_client, link, terms):
     request = type("Request", (), {"COOKIES": {"referral": browser_client.cookies["referral"].value}})()
     claim = rewards.commit(visit=tracking.arrival_of(request).visit, basket_reference="1", source="link")
     assert claim is not None and claim.state == Claim.State.OPEN and claim.visit == Visit.objects.get()
+
+
+def test_terms_with_days_beyond_the_calendar_still_promise(browser_client, link, advocate):
+    terms = publish(window_days=9_999_999, hold_days=99_999_999_999, clawback_days=9_999_999)
+    # Also as an earlier version wrote them.
+    data = {**terms.data, "window_days": 9_999_999, "hold_days": 99_999_999_999, "clawback_days": 9_999_999}
+    data["rules"] = [{**rule, "expires_days": 99_999_999} for rule in data["rules"]]
+    type(terms).objects.filter(pk=terms.pk).update(data=data)
+    terms.refresh_from_db()
+    parsed = programs.parse(terms)
+    assert browser_client.get(link).status_code == 200
+    visit = Visit.objects.get()
+    claim, created = tracking.create_claim(visit=visit, source="link")
+    assert created and claim.expires_at.year > 2100
+    assert watch_until(parsed, timezone.now()).year > 2100
+    assert timezone.now() + timedelta(days=parsed.rules[0].expires_days)
+
+
+def test_a_share_link_never_fails(browser_client, link, terms, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise OverflowError("date value out of range")
+
+    monkeypatch.setattr(tracking, "record_visit", broken)
+    response = browser_client.get(link)
+    assert response.status_code == 200 and kind_of(response) == "general"
+    assert "no-store" in response.headers["Cache-Control"]
+    assert "A share link failed" in caplog.text
+    assert browser_client.get(f"{link}?to=/en/").headers["Location"] == "/en/"
+    monkeypatch.setattr(programs, "pick_terms", broken)
+    assert browser_client.get(link).status_code == 302

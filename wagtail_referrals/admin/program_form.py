@@ -230,6 +230,11 @@ def read_form(form: ProgramForm) -> tuple[Program, list[ProgramRule]]:
     """
     form.defer_required_fields()
     form.is_valid()
+    return submitted(form)
+
+
+def submitted(form: ProgramForm) -> tuple[Program, list[ProgramRule]]:
+    """The program of a form that has been checked, unsaved and without what is not valid."""
     names = {field.name for field in Program._meta.concrete_fields}
     program = Program(
         **{name: value for name, value in form.cleaned_data.items() if name in names and value is not None}

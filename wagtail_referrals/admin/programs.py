@@ -35,7 +35,7 @@ from wagtail.snippets.views.snippets import (
 
 from wagtail_referrals.admin.listing import MINOR
 from wagtail_referrals.admin.policies import SUMMARY
-from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form
+from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form, submitted
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.programs import (
     Preset,
@@ -54,11 +54,7 @@ SUMMARY_URL = "wagtail_referrals_summary"
 
 def latest_name(program: Program) -> str:
     """The name as last saved, also in a draft. Needs ``latest_revision``."""
-    return (
-        (program.latest_revision.object_str if program.latest_revision else "")
-        or program.name
-        or gettext("(blank)")
-    )
+    return (program.latest_revision.object_str if program.latest_revision else "") or str(program)
 
 
 class ProgramIndexView(IndexView):
@@ -132,8 +128,11 @@ class ProgramFormMixin:
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
-        program = self.form.instance
-        rules = list(program.rules.all())
+        # A form that was refused changed nothing yet: the sentence is that of what it says.
+        if self.form.is_bound:
+            program, rules = submitted(self.form)
+        else:
+            program, rules = self.form.instance, list(self.form.instance.rules.all())
         context["media"] += Media(
             js=[versioned_static("wagtail_referrals/admin/program-form.js")],
             css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]},

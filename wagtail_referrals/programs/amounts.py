@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import conf, credit
+
+# In a currency with cents: what is bigger was hardly meant, and has to fit the columns of what is given.
+MOST: Final = Decimal("999999.99")
+
+
+def local_amount(amount: Decimal, currency: str) -> Decimal:
+    """``amount``, thought of in a currency with cents, in a size that is usual in ``currency`` (yen, points)."""
+    return amount if credit.exponent(currency) < 1 else amount * 100
 
 
 class AmountsWidget(forms.MultiWidget):
@@ -49,6 +58,11 @@ class AmountsFormField(forms.MultiValueField):
                 max_digits=12,
                 decimal_places=max(-int(credit.exponent(code).as_tuple().exponent), 0),
                 required=False,
+                validators=[
+                    MaxValueValidator(
+                        local_amount(MOST, code), _("This is too much: at most %(limit_value)s.")
+                    )
+                ],
             )
             for code in self.currencies
         ]

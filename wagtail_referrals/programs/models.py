@@ -13,8 +13,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, override, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import override, pgettext_lazy
 from modelcluster.fields import ParentalKey
 from modelcluster.models import ClusterableModel
 from wagtail.models import (
@@ -30,6 +30,14 @@ from wagtail_referrals.kinds import RefundPolicy, Side, reward_kind_choices, tri
 from wagtail_referrals.programs.amounts import AMOUNTS_HELP, AmountsField
 
 __all__ = ["Budget", "Program", "ProgramRule", "ProgramText", "Terms"]
+
+
+def at_most_days(days: int) -> MaxValueValidator:
+    return MaxValueValidator(days, _("This is too long: at most %(limit_value)s days."))
+
+
+def at_most(count: int) -> MaxValueValidator:
+    return MaxValueValidator(count, _("This is too much: at most %(limit_value)s."))
 
 
 def percent_field(verbose_name: object, **kwargs: object) -> models.DecimalField:
@@ -89,7 +97,7 @@ class Program(
     window_days = models.PositiveSmallIntegerField(
         _("days to order"),
         default=30,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), at_most_days(730)],
         help_text=_("How long after following the link an order still counts."),
     )
     touch = models.CharField(
@@ -104,6 +112,7 @@ class Program(
     hold_days = models.PositiveSmallIntegerField(
         _("waiting period in days"),
         default=14,
+        validators=[at_most_days(365)],
         help_text=_("Not shorter than the time in which an order can be returned."),
     )
     hold_anchor = models.CharField(
@@ -112,13 +121,14 @@ class Program(
     clawback_days = models.PositiveSmallIntegerField(
         _("rewards can be taken back for, in days"),
         default=180,
+        validators=[at_most_days(3650)],
         help_text=_("Counted from the order. A refund after that leaves the reward alone."),
     )
     cap_count = models.PositiveIntegerField(
         _("at most, rewards per customer"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), at_most(1_000_000)],
         help_text=_("Leave empty for no limit."),
     )
     cap_period = models.CharField(
@@ -129,7 +139,10 @@ class Program(
         help_text=_("When it is used up, nobody new is invited. What was promised is kept."),
     )
     budget_count = models.PositiveIntegerField(
-        _("budget in number of friends"), null=True, blank=True, validators=[MinValueValidator(1)]
+        _("budget in number of friends"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), at_most(10_000_000)],
     )
     landing_page = models.ForeignKey(
         "wagtailcore.Page",
@@ -147,7 +160,7 @@ class Program(
         ordering = ["precedence", "pk"]
 
     def __str__(self) -> str:
-        return self.name
+        return self.name or gettext("(without a name)")
 
     @property
     def preview_modes(self) -> list[tuple[str, str]]:
@@ -182,7 +195,11 @@ class ProgramText(models.Model):
         blank=True,
         help_text=_("Above the invitation. Leave empty for our wording."),
     )
-    introduction = models.TextField(_("introduction"), blank=True)
+    introduction = models.TextField(
+        _("introduction"),
+        blank=True,
+        help_text=_("Shown where the landing page has no introduction of its own."),
+    )
     share_message = models.CharField(
         _("message to share"),
         max_length=280,
@@ -211,7 +228,11 @@ class ProgramRule(Orderable):
     side = models.CharField(_("who"), max_length=10, choices=Side.choices)
     trigger = models.CharField(_("when"), max_length=40, choices=trigger_choices)
     occurrence = models.PositiveSmallIntegerField(
-        _("number of friends"), null=True, blank=True, help_text=_("For the n-th friend who orders: n.")
+        _("number of friends"),
+        null=True,
+        blank=True,
+        validators=[at_most(10_000)],
+        help_text=_("For the n-th friend who orders: n."),
     )
     kind = models.CharField(_("gets"), max_length=40, choices=reward_kind_choices)
     amounts = AmountsField(_("amount"), help_text=AMOUNTS_HELP)
@@ -220,7 +241,11 @@ class ProgramRule(Orderable):
         _("minimum order"), help_text=_("What the order must come to, without delivery.")
     )
     expires_days = models.PositiveSmallIntegerField(
-        _("can be used for, in days"), null=True, blank=True, help_text=_("Leave empty: it does not expire.")
+        _("can be used for, in days"),
+        null=True,
+        blank=True,
+        validators=[at_most_days(3650)],
+        help_text=_("Leave empty: it does not expire."),
     )
     refund_policy = models.CharField(
         _("when the order is refunded"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from wagtail_referrals.programs.models import Program, Terms
 
 
@@ -14,4 +16,4 @@ def program_names() -> dict[str, str]:
         )
     }
     names.update((str(key), name) for key, name in Program.objects.values_list("key", "name"))
-    return names
+    return {key: name or gettext("(without a name)") for key, name in names.items()}

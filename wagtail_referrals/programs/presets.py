@@ -15,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from wagtail_referrals import conf, credit
 from wagtail_referrals.credit.money import babel_locale
 from wagtail_referrals.kinds import Registry, Side
+from wagtail_referrals.programs.amounts import local_amount
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
 
-# In a currency with cents; times a hundred in one without (yen, points).
+# In a currency with cents: see ``local_amount``.
 TEN: Final = Decimal(10)
 FIFTEEN: Final = Decimal(15)
 
@@ -34,11 +35,6 @@ class Preset:
 
 
 presets: Registry[Preset] = Registry("ready-made program")
-
-
-def local_amount(amount: Decimal, currency: str) -> Decimal:
-    """``amount`` in a size that is usual in ``currency``."""
-    return amount if credit.exponent(currency) < 1 else amount * 100
 
 
 def everywhere(amount: Decimal) -> dict[str, str]:
@@ -88,7 +84,7 @@ DISCOUNT_WORDS: Final = {
     "share_message": _(
         "I like this shop and thought of you. With my link you pay less for your first order:"
     ),
-    "small_print": _("For the first order of new customers. Cannot be paid out in cash."),
+    "small_print": _("Cannot be paid out in cash."),
 }
 CREDIT_WORDS: Final = {
     "headline": _("A present for both of us"),
@@ -96,7 +92,7 @@ CREDIT_WORDS: Final = {
         "Somebody who knows us well thought of you. Open an account, and your credit waits for you there."
     ),
     "share_message": _("I like this shop and thought of you. With my link we both get credit:"),
-    "small_print": _("For new customers. Credit is used at checkout and cannot be paid out in cash."),
+    "small_print": _("Credit is used at checkout and cannot be paid out in cash."),
 }
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
-from wagtail_referrals import conf
+from wagtail_referrals import conf, credit
 from wagtail_referrals.kinds import Side, reward_kinds, triggers
-from wagtail_referrals.programs.amounts import as_decimals
+from wagtail_referrals.programs.amounts import as_decimals, local_amount
+
+# Above these, somebody probably typed a nought too many. Amounts in a currency with cents.
+MUCH: Final = Decimal(1000)
+MUCH_PERCENT: Final = Decimal(50)
+LONG_DAYS: Final = 730
 
 
 class RuleRow(Protocol):
@@ -107,6 +112,17 @@ def rule_hints(row: RuleRow) -> list[str]:
                 gettext("“%(what)s” gives nothing in %(currencies)s.")
                 % {"what": kind.label, "currencies": ", ".join(missing)}
             )
+        for code, amount in _decimals(row.amounts).items():
+            if amount > local_amount(MUCH, code):
+                hints.append(
+                    gettext("%(amount)s is a lot for one reward. Is that what you mean?")
+                    % {"amount": credit.format_money(amount, code)}
+                )
+    if "percent" in kind.value_fields and row.percent and row.percent > MUCH_PERCENT:
+        hints.append(
+            gettext("%(percent)s is a lot for one reward. Is that what you mean?")
+            % {"percent": credit.format_percent(row.percent)}
+        )
     return hints
 
 
@@ -143,6 +159,11 @@ def _time_hints(program: Any, sound: list[Any]) -> list[str]:
         hints.append(
             gettext("Rewards are given after %(hold)s days but can be taken back for %(clawback)s days only.")
             % {"hold": program.hold_days, "clawback": program.clawback_days}
+        )
+    if program.clawback_days and program.clawback_days > LONG_DAYS:
+        hints.append(
+            gettext("Rewards can be taken back for %(days)s days: that is more than two years.")
+            % {"days": program.clawback_days}
         )
     return hints
 

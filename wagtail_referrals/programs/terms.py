@@ -21,6 +21,10 @@ from wagtail_referrals.programs.problems import rule_problems
 
 SCHEMA: Final = 1
 
+# A century. The form allows far less; rows that were written past it must not take a date beyond the calendar.
+LONGEST_DAYS: Final = 36_525
+_DAYS: Final = ("window_days", "hold_days", "clawback_days")
+
 # Fields of Program that are promised as they stand.
 _PLAIN: Final = (
     "name",
@@ -89,8 +93,17 @@ class TermsData:
             rules=tuple(rule_from_json(rule) for rule in data["rules"]),
             budget_amounts=as_decimals(data["budget_amounts"]),
             texts=data["texts"],
-            **{name: data[name] for name in _PLAIN},
+            **_plain({name: data[name] for name in _PLAIN}),
         )
+
+
+def bounded_days(days: int | None) -> int | None:
+    """Days that can be counted from any date that occurs; what a draft left empty stays so."""
+    return days if days is None else min(days, LONGEST_DAYS)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: bounded_days(value) if name in _DAYS else value for name, value in values.items()}
 
 
 def _amounts_json(amounts: dict[str, Decimal]) -> dict[str, str]:
@@ -121,6 +134,7 @@ def rule_from_json(data: dict[str, Any]) -> Rule:
             "amounts": as_decimals(data["amounts"]),
             "percent": None if data["percent"] is None else Decimal(data["percent"]),
             "minimum_spend": as_decimals(data["minimum_spend"]),
+            "expires_days": bounded_days(data["expires_days"]),
         }
     )
 
@@ -140,7 +154,7 @@ def _draft_rule(row: ProgramRule) -> Rule:
         percent=None if row.percent is None else Decimal(row.percent).quantize(Decimal("0.01")),
         minimum_spend=as_decimals(row.minimum_spend),
         occurrence=row.occurrence,
-        expires_days=row.expires_days,
+        expires_days=bounded_days(row.expires_days),
         options=row.options or {},
     )
 
@@ -151,7 +165,7 @@ def draft_data(program: Program) -> TermsData:
     A rule that is not complete promises nothing and is left out: a workflow or a schedule can publish a draft that
     nobody finished.
     """
-    plain = {name: getattr(program, name) for name in _PLAIN}
+    plain = _plain({name: getattr(program, name) for name in _PLAIN})
     return TermsData(
         program_key=str(program.key),
         rules=tuple(_draft_rule(row) for row in program.rules.all() if not rule_problems(row)),

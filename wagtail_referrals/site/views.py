@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from wagtail_referrals import people, programs, tracking
 from wagtail_referrals.people import CodeHolder
+from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import OpenTerms, TermsData
 from wagtail_referrals.site import account as account_data
 from wagtail_referrals.site import landing
@@ -25,7 +28,9 @@ from wagtail_referrals.site.invitation import Invitation, general_invitation, is
 from wagtail_referrals.site.layout import account_layout_context
 from wagtail_referrals.site.offer import terms_data
 from wagtail_referrals.site.paths import safe_path
-from wagtail_referrals.site.picture import share_picture
+from wagtail_referrals.site.picture import drawable, share_picture
+
+logger = logging.getLogger(__name__)
 
 
 def share_language(request: HttpRequest, holder: CodeHolder | None) -> str:
@@ -40,8 +45,20 @@ def share_language(request: HttpRequest, holder: CodeHolder | None) -> str:
 def share(request: HttpRequest, code: str = "") -> HttpResponse:
     """A share link: counts one visit, remembers it, and shows the landing page or leads to ``?to=``.
 
-    Costs one INSERT, everything that is read being cached. Answers every text with 200 or a redirect.
+    Costs one INSERT, everything that is read being cached. Answers every text with 200 or a redirect, whatever fails.
     """
+    try:
+        response = _share(request, code)
+    except Exception:
+        logger.exception("A share link failed")
+        response = _without_invitation(request)
+    # The answer is this visitor's: it may set a cookie, and says whose friend they are.
+    patch_cache_control(response, private=True, no_store=True)
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _share(request: HttpRequest, code: str) -> HttpResponse:
     holder = people.find_code(code)
     with translation.override(share_language(request, holder)):
         if holder is None:
@@ -49,10 +66,22 @@ def share(request: HttpRequest, code: str = "") -> HttpResponse:
         else:
             response = _arrive(request, holder)
         response.headers["Content-Language"] = get_language() or settings.LANGUAGE_CODE
-    # The answer is this visitor's: it may set a cookie, and says whose friend they are.
-    patch_cache_control(response, private=True, no_store=True)
-    response.headers["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _without_invitation(request: HttpRequest) -> HttpResponse:
+    """The general page as we draw it; where that fails too, the shop."""
+    to = safe_path(request.GET.get("to"))
+    if to:
+        return HttpResponseRedirect(to)
+    try:
+        with translation.override(share_language(request, None)):
+            response = landing.draw_landing_page(request, general_invitation(request), None)
+            response.headers["Content-Language"] = get_language() or settings.LANGUAGE_CODE
+            return response
+    except Exception:
+        logger.exception("The general page of share links failed")
+        return HttpResponseRedirect(shop_start(request))
 
 
 def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
@@ -136,10 +165,22 @@ def picture(request: HttpRequest, code: str) -> HttpResponse:
         page = landing.find_landing_page(
             site_id=site_id, page_id=offer.data.landing_page_id if offer else None, language=language
         )
-        png = share_picture(invitation.invites, invitation.gift, getattr(page, "picture", None))
+        invites = invitation.invites
+        if not drawable(invites):
+            invites = replace(invitation, public_name="").invites
+        png = share_picture(invites, invitation.gift, getattr(page, "picture", None))
     response = HttpResponse(png, content_type="image/png")
     response.headers["X-Robots-Tag"] = "noindex"
     return response
+
+
+def _follow_language(advocate: Advocate) -> None:
+    """Mails are written in the language in which the customer last used this page."""
+    language = get_language() or ""
+    if language and language != advocate.language:
+        advocate.language = language
+        advocate.save(update_fields=["language"])
+        people.forget_code(advocate)
 
 
 @login_required
@@ -147,6 +188,7 @@ def picture(request: HttpRequest, code: str) -> HttpResponse:
 def account(request: HttpRequest) -> HttpResponse:
     """The customer's own page: link, name that friends see, friends, rewards, credit."""
     advocate = people.advocate_for(request.user)
+    _follow_language(advocate)
     form = account_data.NameForm(request.POST or None, instance=advocate)
     if request.method == "POST" and form.is_valid():
         form.save()
