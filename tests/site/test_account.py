@@ -13,6 +13,7 @@ from wagtail_referrals import credit, people
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate
 from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.site.account import NameForm, why_words
 from wagtail_referrals.tracking.models import Claim, Visit
@@ -153,12 +154,25 @@ def test_friends_are_masked_and_say_what_they_wait_for(camilles_browser, advocat
 
     assert f"until {date_format(timezone.localtime(until), 'DATE_FORMAT')}" in text
     assert "€15.00: waiting" in text
-    assert "the offer is for new customers, and this person has ordered before" in text
+    assert "the offer is for new customers, and your friend has ordered before" in text
 
 
 def test_why_words(advocate, terms):
     assert why_words(refer(advocate, terms, state="rewarded", reason="hold")) == ""
     assert "first order" in why_words(refer(advocate, terms, state="waiting_order", reason="order"))
+
+
+def test_reasons_speak_to_the_customer(advocate, terms):
+    assert why_words(refer(advocate, terms, state="refused", reason="cap")).startswith("you have reached")
+    for code in REASONS:
+        assert "referrer" not in reason_for_advocate(code)
+
+
+def test_mails_follow_the_language_of_this_page(camilles_browser, advocate, terms, link):
+    camilles_browser.get("/fr/account/refer-a-friend/")
+    advocate.refresh_from_db()
+    assert advocate.language == "fr"
+    assert people.find_code(people.code_of(advocate)).language == "fr"
 
 
 def test_only_ones_own_friends(camilles_browser, advocate, terms, make_user):

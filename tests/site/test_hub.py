@@ -64,3 +64,10 @@ def test_looking_at_it_makes_nobody_a_referrer(hub, terms, make_user, client):
 def test_the_preview(hub, terms):
     response = hub.make_preview_request()
     assert response.status_code == 200 and "10% off one order" in text_of(response)
+
+
+def test_of_several_programs_only_the_one_that_a_link_brings(hub):
+    publish(cap_count=10, precedence=1)
+    publish(cap_count=33, precedence=2)
+    text = text_of(Client().get(hub.url))
+    assert "At most 10 rewards a year." in text and "At most 33" not in text

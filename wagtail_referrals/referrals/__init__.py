@@ -7,7 +7,7 @@ from wagtail_referrals.referrals.attribution import (
     referrals_of,
     register_friend,
 )
-from wagtail_referrals.referrals.reasons import REASONS, reason_words
+from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate, reason_words
 from wagtail_referrals.referrals.shop import Facts, PurchaseSnapshot, Shop, get_shop
 from wagtail_referrals.referrals.timeline import event_words, events_of, record
 
@@ -21,6 +21,7 @@ __all__ = [
     "get_shop",
     "is_friend",
     "is_recorded",
+    "reason_for_advocate",
     "reason_words",
     "record",
     "record_purchase",

@@ -43,7 +43,23 @@ REASONS: Final[dict[str, Any]] = {
     "used": _("it has been used already"),
 }
 
+# Where a reason speaks of the referrer, or of what they know as theirs: said to the referrer.
+TO_ADVOCATE: Final[dict[str, Any]] = {
+    "own_link": _("this is your own link"),
+    "existing_customer": _("the offer is for new customers, and your friend has ordered before"),
+    "cap": _("you have reached the most rewards in this period"),
+    "advocate_blocked": _("your account cannot refer friends at the moment"),
+    "same_address": _("the order goes to one of your addresses"),
+    "no_customer": _("your account no longer exists"),
+    "account": _("waiting until you register with this e-mail address"),
+}
+
 
 def reason_words(code: str) -> str:
     """The reason in the current language; the code itself for one that a shop's own check gave."""
     return str(REASONS.get(code, code))
+
+
+def reason_for_advocate(code: str) -> str:
+    """The reason in the current language, as the referrer reads it about their own referrals."""
+    return str(TO_ADVOCATE[code]) if code in TO_ADVOCATE else reason_words(code)

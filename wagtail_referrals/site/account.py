@@ -22,7 +22,7 @@ from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
-from wagtail_referrals.referrals import reason_words
+from wagtail_referrals.referrals import reason_for_advocate
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.site import offer as words
@@ -96,10 +96,10 @@ def why_words(referral: Referral) -> str:
         return gettext("until %(day)s") % {"day": day}
     if referral.state == Referral.State.TO_CHECK:
         # What the check saw is for staff: it may concern the friend.
-        return reason_words("review")
+        return reason_for_advocate("review")
     if referral.state == Referral.State.REWARDED or not referral.reason:
         return ""
-    return reason_words(referral.reason)
+    return reason_for_advocate(referral.reason)
 
 
 def friends_of(advocate: Advocate, number: Any) -> Page:

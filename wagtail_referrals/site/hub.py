@@ -1,4 +1,4 @@
-"""What the public page about the program shows: the open offers in words, and one's own link."""
+"""What the public page about the program shows: the offer in words, and one's own link."""
 
 from __future__ import annotations
 
@@ -30,27 +30,32 @@ def _steps() -> list[dict[str, str]]:
 
 
 def hub_context(request: HttpRequest, page: Any) -> dict[str, Any]:
-    """For the template of a hub page. A visitor without an account costs no query of ours but the cached offers."""
-    offers = [
-        {
-            "friend": programs.friend_gets(offer.data),
-            "advocate": words.advocate_lines(offer.data),
-            "conditions": words.advocate_conditions(offer.data),
-            "small_print": offer.data.text(get_language() or "")["small_print"],
+    """For the template of a hub page. A visitor without an account costs no query of ours but the cached offer."""
+    # The one that a link would bring today: what a further open program gives, nobody can choose.
+    picked = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state="active")
+    offer = None
+    if picked is not None:
+        offer = {
+            "friend": programs.friend_gets(picked.data),
+            "advocate": words.advocate_lines(picked.data),
+            "conditions": words.advocate_conditions(picked.data),
+            "small_print": picked.data.text(get_language() or "")["small_print"],
         }
-        for offer in programs.open_terms(site_id=tracking.site_id_for(request))
-    ]
     context: dict[str, Any] = {
-        "offers": offers,
+        "offer": offer,
         "headline": page.headline or page.title,
-        "steps": [block.value for block in page.steps] if page.steps else _steps() if offers else [],
+        "steps": [block.value for block in page.steps] if page.steps else _steps() if offer else [],
         "sharing": None,
     }
     user = getattr(request, "user", None)
     # In the editor's preview nobody becomes a referrer.
-    if offers and user is not None and user.is_authenticated and not getattr(request, "is_preview", False):
+    if (
+        picked is not None
+        and user is not None
+        and user.is_authenticated
+        and not getattr(request, "is_preview", False)
+    ):
         advocate = people.find_advocate(user)
         if advocate is not None and advocate.name_confirmed_at is not None and advocate.state == "active":
-            first = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state=advocate.state)
-            context["sharing"] = sharing_of(request, advocate, first.data if first else None)
+            context["sharing"] = sharing_of(request, advocate, picked.data)
     return context

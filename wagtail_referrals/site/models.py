@@ -118,7 +118,7 @@ class LandingPageMixin(InvitationTexts):
 
 
 class HubPageMixin(InvitationTexts):
-    """The public page about the program: the offers in words, and the way to one's own link."""
+    """The public page about the program: the offer in words, and the way to one's own link."""
 
     hub_panels = [
         MultiFieldPanel(
