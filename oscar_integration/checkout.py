@@ -25,6 +25,7 @@ from django.template import Template
 from django.template.loader import select_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import localize_input
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_classes, get_model
@@ -63,6 +64,9 @@ ACTION = "referral-credit"
 # In the address of the payment step: show it although credit pays for everything, to change that.
 CHANGE = "change-credit"
 
+# In the shop's form of the preview: how the shopper was told that the order is paid.
+SHOWN = "referral_credit_shown"
+
 _NAMESPACE = "referral_credit"
 
 
@@ -70,6 +74,15 @@ def order_price(total: Price, card: Decimal) -> Price:
     """What is left of ``total`` for the card, tax included ``card``, with tax in the same proportion."""
     excl_tax = credit.quantize(total.excl_tax * card / total.incl_tax, total.currency)
     return Price(currency=total.currency, excl_tax=excl_tax, incl_tax=card, tax_code=total.tax_code)
+
+
+def payment_key(found: Split, currency: str) -> str:
+    """How an order is paid, to be compared with how it was said to be: "20.00/76.00 EUR", credit and card."""
+    return f"{credit.quantize(found.credit, currency)}/{credit.quantize(found.card, currency)} {currency}"
+
+
+class PaymentChanged(UnableToTakePayment):  # type: ignore[misc]
+    """What would be charged now is not what the preview said. Nothing was charged."""
 
 
 @dataclass
@@ -110,6 +123,16 @@ class CreditPanel:
     @property
     def total_text(self) -> str:
         return format_money(self.total, self.currency)
+
+    @property
+    def shown(self) -> str:
+        """What the preview sends along, so that nothing else is charged than what it says."""
+        return payment_key(self.split, self.currency)
+
+    @property
+    def applied(self) -> str:
+        """What the field for the amount says where it says what is used already; "" when none is."""
+        return str(localize_input(self.split.credit)) if self.is_used else ""
 
     @property
     def note(self) -> str:
@@ -203,6 +226,8 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
 
     _credit_panel: CreditPanel | None = None
     _credit_form: CreditForm | None = None
+    # Set when a payment was stopped because it was not what the preview said.
+    _back_to_preview: bool = False
 
     # What is there
 
@@ -377,11 +402,13 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
     def handle_payment(self, order_number: Any, total: Any, **kwargs: Any) -> None:
         """Set credit aside, then let the shop charge the remainder of ``total``.
 
-        Raises ``UnableToTakePayment``, before anything is charged, when the credit is no longer there.
+        Raises ``UnableToTakePayment``, before anything is charged, when the credit is no longer there, and
+        ``PaymentChanged`` when the shopper confirmed something else.
         """
         number = str(order_number)
         before = self.checkout_session._get(_NAMESPACE, "reserved")
         found = self.credit_split(total)
+        self.check_nothing_changed(total, found)
         if before and (found is None or before != number):
             # The shopper pays this number without credit now, or another basket than the one that was left at the bank.
             self.free_credit(for_good=before == number)
@@ -403,6 +430,50 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             if is_ours:
                 self.free_credit()
             raise
+
+    def check_nothing_changed(self, total: Any, found: Split | None) -> None:
+        """Charge what the preview said, or nothing: another tab may have changed the credit or the basket. No query.
+
+        Raises ``PaymentChanged``. A preview that does not say what it showed, or no preview, is not compared.
+        """
+        shown = self.request.POST.get(SHOWN)
+        if not shown or total is None or not total.is_tax_known:
+            return
+        currency = total.currency
+        present = found or Split(NOTHING, total.incl_tax)
+        if shown == payment_key(present, currency):
+            return
+        # Credit was to pay for everything, so that no card was asked for: it is needed now.
+        needs_card = present.card > 0 and f"/{credit.quantize(NOTHING, currency)} " in shown
+        self._back_to_preview = not needs_card
+        if found is None:
+            raise PaymentChanged(
+                _(
+                    "What you pay has changed in the meantime: %(card)s by card, without credit. "
+                    "Nothing was charged. Please check again."
+                )
+                % {"card": format_money(present.card, currency)}
+            )
+        raise PaymentChanged(
+            _(
+                "What you pay has changed in the meantime: %(credit)s with credit and %(card)s by card. "
+                "Nothing was charged. Please check again."
+            )
+            % {
+                "credit": format_money(present.credit, currency),
+                "card": format_money(present.card, currency),
+            }
+        )
+
+    def render_payment_details(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        """Where Oscar leads after a refused payment; to the preview if there is only something to confirm anew."""
+        response: HttpResponse
+        if self._back_to_preview:
+            self._back_to_preview = False
+            response = self.render_preview(request, **kwargs)
+        else:
+            response = super().render_payment_details(request, **kwargs)
+        return response
 
     def reserve_credit(self, number: str, amount: Decimal, currency: str) -> bool:
         """Set ``amount`` aside for an order number; True if this call did it, False if it was so already.

@@ -44,9 +44,9 @@ class Customer(Friend):
     def preview(self, number: str) -> Any:
         return self.client.post(self.url("checkout/preview/"), self.card(number))
 
-    def place_order(self, number: str = "") -> Any:
+    def place_order(self, number: str = "", **values: str) -> Any:
         card = self.card(number) if number else {}
-        return self.client.post(self.url("checkout/preview/"), {"action": "place_order", **card})
+        return self.client.post(self.url("checkout/preview/"), {"action": "place_order", **card, **values})
 
     def panel(self) -> Any:
         return self.client.get(self.url("checkout/payment-details/")).context["referral_credit"]

@@ -94,3 +94,36 @@ def test_credit_that_pays_all_needs_no_card(at_payment: Callable[..., Any], brow
     assert sources(Order.objects.get()) == {"referral-credit": "100.00"}
     assert charges() == []
     browser_problems.assert_none()
+
+
+def test_credit_that_was_ticked_is_used_without_our_button(
+    at_payment: Callable[..., Any], browser_problems: Any
+) -> None:
+    """And a preview that another tab made untrue is shown again before anything is charged."""
+    page = at_payment("15")
+    assert "Press “Use my credit” before you go on" in page.inner_text(".referral-credit")
+    page.fill("#id_card-number", "4242 4242 4242 4242")
+    page.fill("#id_card-expiry", "04 / 30")
+    page.fill("#id_card-code", "123")
+    page.get_by_label("Use my €15.00").check()
+    page.get_by_label("Amount to use").fill("99")
+    page.click("#view_preview")
+    page.get_by_text("You have €15.00 of credit.").wait_for()
+    assert page.input_value("#id_card-number") == "4242 4242 4242 4242"
+    page.get_by_label("Amount to use").fill("10")
+    page.click("#view_preview")
+    page.wait_for_selector("#place-order")
+    assert "−€10.00" in page.inner_text(".referral-credit")
+
+    other = page.context.new_page()
+    other.goto(page.url.replace("/preview/", "/payment-details/"))
+    other.get_by_label("Amount to use").fill("5")
+    other.get_by_role("button", name="Change the amount").click()
+    other.close()
+    page.click("#place-order")
+    page.get_by_text("€5.00 with credit and €95.00 by card.").wait_for()
+    assert charges() == []
+    page.click("#place-order")
+    page.wait_for_url("**/checkout/thank-you/")
+    assert sources(Order.objects.get()) == {"card": "95.00", "referral-credit": "5.00"}
+    browser_problems.assert_none()
