@@ -81,7 +81,7 @@ def payment_key(found: Split, currency: str) -> str:
     return f"{credit.quantize(found.credit, currency)}/{credit.quantize(found.card, currency)} {currency}"
 
 
-class PaymentChanged(UnableToTakePayment):  # type: ignore[misc]
+class PaymentChanged(UnableToTakePayment):  # type: ignore[misc, valid-type]
     """What would be charged now is not what the preview said. Nothing was charged."""
 
 
