@@ -81,3 +81,11 @@ def test_others_read_it_in_english() -> None:
     subject, text, _html = mail("reward_given", "en", side="advocate", gift=gift("free_shipping"))
     assert subject == "free delivery of one order for you"
     assert "Your reward is there: free delivery of one order." in text
+
+
+def test_what_is_taken_back_is_explained_to_the_one_who_reads() -> None:
+    _subject, text, html = mail(
+        "reward_taken_back", language="en", side="advocate", reason="existing_customer", **FIFTEEN
+    )
+    for words in (text, html):
+        assert "your friend has ordered before" in words

@@ -17,8 +17,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone, translation
 from wagtail.models import Site
 
+from wagtail_referrals.kinds import Side
 from wagtail_referrals.messages.models import Message
-from wagtail_referrals.referrals import reason_words, timeline
+from wagtail_referrals.referrals import reason_for_advocate, reason_words, timeline
 from wagtail_referrals.referrals.timeline import money_words
 
 logger = logging.getLogger("wagtail_referrals")
@@ -95,12 +96,15 @@ def _context(message: Message) -> dict[str, Any]:
     except NoReverseMatch:
         link = root
     name = getattr(message.user, "first_name", "") if message.user is not None else ""
+    side = message.data.get("side")
     return {
         "name": name,
         "amount": money_words(message.data),
-        "reason": reason_words(message.data.get("reason", "")),
+        "reason": (reason_for_advocate if side == Side.ADVOCATE else reason_words)(
+            message.data.get("reason", "")
+        ),
         "code": message.data.get("code", ""),
-        "side": message.data.get("side"),
+        "side": side,
         "site_name": (site.site_name if site is not None else "") or root,
         "root_url": root,
         "account_url": link,
