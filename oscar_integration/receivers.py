@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.signals import user_logged_in
@@ -25,20 +24,17 @@ from oscar.core.loading import get_model
 
 from oscar_integration import basket as baskets
 from oscar_integration import conf, vouchers
+from oscar_integration.attribution import attribute, is_nobodys
 from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
 from oscar_integration.refunds import return_credit_of_cancelled
 from oscar_integration.repair import attribute_missed, capture_missed, return_missed
-from oscar_integration.shop import email_of, snapshot_of
 from wagtail_referrals import people, rewards
 from wagtail_referrals.referrals import referrals_of, register_friend
 from wagtail_referrals.referrals.models import Purchase
 from wagtail_referrals.signals import sweeping
 
 logger = logging.getLogger("oscar_integration")
-
-# Set on an order that was just placed and concerns nobody here: what is saved with it need not be looked at.
-_NOT_OURS: Final = "_referrals_not_ours"
 
 
 def _guarded(what: str, work: Callable[[], None]) -> None:
@@ -154,95 +150,6 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
         logger.exception("Order #%s: could not be attributed to an invitation", order.number)
 
 
-def attribute(order: Any, *, savepoint: bool = True) -> Purchase | None:
-    """Whose friend placed this order? At most 3 queries for an order that concerns nobody.
-
-    ``savepoint`` as for ``rewards.order_placed``.
-    """
-    reference = str(order.basket_id) if order.basket_id else ""
-    email = email_of(order)
-    discounts = discounts_of(order)
-    concern = rewards.whose_order(
-        str(order.number), basket_reference=reference, user=order.user, email=email, discounts=discounts
-    )
-    if concern is None and not discounts:
-        setattr(order, _NOT_OURS, True)
-        return None
-    purchase = None
-    if concern is not None:
-        purchase = rewards.order_placed(
-            snapshot_of(order, user=order.user, email=email),
-            basket_reference=reference,
-            user=order.user,
-            email=email,
-            discounts=discounts,
-            concern=concern,
-            savepoint=savepoint,
-        )
-    spare_unused(order, discounts)
-    return purchase
-
-
-def live_basket(order: Any) -> Any | None:
-    """The very basket that the order was made of, with its discounts worked out, if it is at hand. No query."""
-    basket = order._state.fields_cache.get("basket")
-    return basket if basket is not None and basket.has_strategy else None
-
-
-def discounts_of(order: Any) -> dict[str, Decimal]:
-    """What our vouchers took off this order, by code; tax included.
-
-    From the basket that it was made of, while that is at hand; else from the order's discounts, with a query.
-    """
-    basket = live_basket(order)
-    found: dict[str, Decimal] = {}
-    if basket is None:
-        rows = order.discounts.filter(voucher_code__startswith=vouchers.PREFIX)
-        for code, amount in rows.values_list("voucher_code", "amount"):
-            found[code] = found.get(code, Decimal("0.00")) + amount
-        return found
-    for application in basket.offer_applications:
-        voucher = application["voucher"]
-        if voucher is None or not vouchers.is_ours(voucher.code) or application["discount"] <= 0:
-            continue
-        amount = application["discount"]
-        if not application["result"].affects_shipping:
-            amount = sum((_gross(line, application["offer"]) for line in basket.all_lines()), Decimal("0.00"))
-        found[voucher.code] = found.get(voucher.code, Decimal("0.00")) + amount
-    return found
-
-
-def _gross(line: Any, offer: Any) -> Decimal:
-    """What an offer takes off a basket line, tax included."""
-    total = Decimal("0.00")
-    for discount in line.discounts:
-        if discount.offer == offer:
-            known = not discount.incl_tax and line.is_tax_known and line.unit_price_excl_tax
-            total += (
-                discount.amount * line.unit_price_incl_tax / line.unit_price_excl_tax
-                if known
-                else discount.amount
-            )
-    return total.quantize(Decimal("0.01"))
-
-
-def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
-    """Oscar counts every voucher in the basket as used, also one of ours that took nothing off. That one stays good."""
-    basket = live_basket(order)
-    if basket is not None and vouchers.considered(basket) <= set(used):
-        return
-    Application = get_model("voucher", "VoucherApplication")
-    idle = Application.objects.filter(order=order, voucher__code__startswith=vouchers.PREFIX).exclude(
-        voucher__code__in=list(used)
-    )
-    voucher_ids = list(idle.values_list("voucher_id", flat=True))
-    if voucher_ids:
-        Application.objects.filter(order=order, voucher__in=voucher_ids).delete()
-        get_model("voucher", "Voucher").objects.filter(pk__in=voucher_ids, num_orders__gt=0).update(
-            num_orders=F("num_orders") - 1
-        )
-
-
 # Changes to an order
 
 
@@ -291,7 +198,7 @@ def look_soon(order_id: int, order: Any = None, *, whole: bool = False) -> None:
     Outside a transaction a change is seen while its other half is missing: Oscar writes the status before the date of
     its change, and an event before its lines. Unless it is ``whole``, it is left to the sweep then.
     """
-    if order is not None and getattr(order, _NOT_OURS, False):
+    if order is not None and is_nobodys(order):
         return
     connection = connections[DEFAULT_DB_ALIAS]
     done: set[int] = set()

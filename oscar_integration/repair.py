@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from oscar.core.loading import get_model
 
 from oscar_integration import conf
+from oscar_integration.attribution import attribute
 from oscar_integration.capture import SOURCE_CODE, capture_for_order
 from oscar_integration.refunds import return_credit_of_cancelled
 from wagtail_referrals.credit.models import Reservation
@@ -50,8 +51,6 @@ def missed_orders(now: datetime) -> list[Any]:
 
 def attribute_missed(sender: Any, now: datetime, **kwargs: Any) -> None:
     """Attribute them. One that fails again is logged and does not keep the others waiting."""
-    from oscar_integration.receivers import attribute
-
     for order in missed_orders(now):
         try:
             with transaction.atomic():

@@ -24,7 +24,7 @@ from oscar.core.loading import get_class, get_model
 
 from example_site.backoffice import orders
 from example_site.card.gateway import ACCEPTED
-from oscar_integration import attach_claim, receivers
+from oscar_integration import attach_claim, attribution, receivers
 from oscar_integration.basket import ReferralCheckoutMixin, ReferralCodeMixin
 from tests.oscar_integration.shopping import Friend, create_order, fill_basket, shop_voucher
 from wagtail_referrals import credit, rewards
@@ -378,7 +378,7 @@ def test_an_order_that_was_missed_is_attributed_by_a_second_call(
         order = friend.buy()
     assert not Purchase.objects.exists()
     for _again in range(2):
-        receivers.attribute(get_model("order", "Order").objects.get(pk=order.pk))
+        attribution.attribute(get_model("order", "Order").objects.get(pk=order.pk))
     assert Purchase.objects.get().eligible == D("90.00")
     assert DiscountGrant.objects.get().used_amount == D("10.00")
 
@@ -393,7 +393,7 @@ def test_an_order_is_attributed_where_another_process_was_faster(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Between what this order has read and what it writes, the friend becomes one by another order."""
-    snapshot_of = receivers.snapshot_of
+    snapshot_of = attribution.snapshot_of
     others: list[Any] = []
 
     def slowly(order: Any, **values: Any) -> Any:
@@ -406,7 +406,7 @@ def test_an_order_is_attributed_where_another_process_was_faster(
     friend.click(advocate, terms)
     friend.add("MAT")
     friend.as_guest("lea@example.com")
-    monkeypatch.setattr(receivers, "snapshot_of", slowly)
+    monkeypatch.setattr(attribution, "snapshot_of", slowly)
     with caplog.at_level(logging.ERROR):
         order = friend.buy()
     assert others[0].reference == "other"
