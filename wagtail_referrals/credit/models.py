@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 __all__ = ["Account", "Entry", "Lot", "Reservation"]
 
@@ -50,6 +50,8 @@ class Account(models.Model):
         verbose_name = _("credit account")
         verbose_name_plural = _("credit accounts")
         default_permissions = ("view",)
+        # Wagtail translates the names of permissions where it lists them.
+        permissions = [("adjust_account", gettext_noop("Can correct referral credit"))]
         constraints = [
             models.UniqueConstraint(fields=["user", "currency"], name="referrals_one_account"),
             models.CheckConstraint(
