@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from django import forms
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import (
@@ -20,7 +22,16 @@ from wagtail.admin.panels import (
 )
 from wagtail.admin.panels.base import get_form_for_model
 
-from wagtail_referrals.kinds import reward_kinds, triggers
+from wagtail_referrals.kinds import (
+    OPTION_PREFIX,
+    Registry,
+    RewardKind,
+    Trigger,
+    join_option_fields,
+    option_owners,
+    reward_kinds,
+    triggers,
+)
 from wagtail_referrals.programs import program_problems, rule_problems
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
 
@@ -38,12 +49,25 @@ class ProgramRuleForm(WagtailAdminModelForm):
         super().__init__(*args, **kwargs)
         if not self.is_bound and self.instance.program_id:
             self.initial["rule_key"] = self.instance.key
+        self._add_option_fields()
+
+    def _add_option_fields(self) -> None:
+        """What all kinds and triggers ask for: which of them a row uses is known only once it is filled in."""
+        for name, field in join_option_fields([*reward_kinds, *triggers]).items():
+            # Asked for by the kind or trigger that uses it: see ``rule_problems``.
+            field.required = False
+            self.fields[OPTION_PREFIX + name] = field
+        options = self.instance.options or {}
+        for owner in option_owners(self.instance.kind, self.instance.trigger):
+            for name, value in owner.initial_options(options).items():
+                self.initial[OPTION_PREFIX + name] = value
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
         self._forget_unused(cleaned)
+        cleaned["options"] = self.instance.options = self._frozen_options(cleaned)
         if not self.is_deferred_validation:
-            row = SimpleNamespace(**{name: cleaned.get(name) for name in self._meta.fields})
+            row = SimpleNamespace(**{name: cleaned.get(name) for name in (*self._meta.fields, "options")})
             for field, message in rule_problems(row).items():
                 if field not in self.errors:
                     self.add_error(field, message)
@@ -60,6 +84,14 @@ class ProgramRuleForm(WagtailAdminModelForm):
                 cleaned["percent"] = None
         if trigger in triggers and triggers.get(trigger).on != "tier":
             cleaned["occurrence"] = None
+
+    def _frozen_options(self, cleaned: dict[str, Any]) -> dict[str, Any]:
+        """What the terms will keep of the options that this rule's kind and trigger use."""
+        options: dict[str, Any] = {}
+        for owner in option_owners(cleaned.get("kind"), cleaned.get("trigger")):
+            names = owner.option_fields()
+            options |= owner.freeze_options({name: cleaned.get(OPTION_PREFIX + name) for name in names})
+        return options
 
 
 class ProgramTextForm(WagtailAdminModelForm):
@@ -112,14 +144,57 @@ class RowsPanel(InlinePanel):
     def get_form_options(self) -> dict[str, Any]:
         options: dict[str, Any] = super().get_form_options()
         child = self.child_edit_handler.get_form_options()
+        # Options are no fields of the model: the form adds them itself.
+        named = [name for name in child.get("fields", []) if not name.startswith(OPTION_PREFIX)]
+        options["formsets"][self.relation_name]["fields"] = named
         options["formsets"][self.relation_name]["form"] = get_form_for_model(
             self.db_field.related_model,
             form_class=self.row_form_class,
-            fields=child.get("fields", []),
+            fields=named,
             widgets=child.get("widgets", {}),
             defer_required_on_fields=child.get("defer_required_on_fields", []),
         )
         return options
+
+
+class OptionsPanel(FieldRowPanel):
+    """What registered kinds, or triggers, ask for. The form's script shows what the chosen one uses.
+
+    Which fields these are is asked when the form is drawn, as each of them may be registered at any time.
+    """
+
+    def __init__(self, owners: Registry[Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__((), *args, **kwargs)
+        self.owners = owners
+
+    def clone_kwargs(self) -> dict[str, Any]:
+        kwargs: dict[str, Any] = super().clone_kwargs()
+        del kwargs["children"]
+        return {**kwargs, "owners": self.owners}
+
+    def names(self) -> list[str]:
+        return [OPTION_PREFIX + name for name in join_option_fields(self.owners)]
+
+    def get_form_options(self) -> dict[str, Any]:
+        # What no panel names is drawn once more, below all panels.
+        return {"fields": self.names()}
+
+    class BoundPanel(FieldRowPanel.BoundPanel):
+        @cached_property
+        def children(self) -> list[Any]:
+            if self.form is None:
+                return []
+            return [
+                FieldPanel(name, classname=f"referral-rule__{name}")
+                .bind_to_model(self.panel.model)
+                .get_bound_panel(
+                    instance=self.instance,
+                    request=self.request,
+                    form=self.form,
+                    prefix=f"{self.prefix}-child-{name}",
+                )
+                for name in self.panel.names()
+            ]
 
 
 RULE_PANELS = [
@@ -130,6 +205,7 @@ RULE_PANELS = [
             FieldPanel("occurrence", classname="referral-rule__occurrence"),
         ]
     ),
+    OptionsPanel(triggers, classname="referral-rule__options"),
     FieldRowPanel(
         [
             FieldPanel("kind", classname="referral-rule__kind"),
@@ -137,6 +213,7 @@ RULE_PANELS = [
             FieldPanel("percent", classname="referral-rule__percent"),
         ]
     ),
+    OptionsPanel(reward_kinds, classname="referral-rule__options"),
     FieldPanel("minimum_spend"),
     FieldRowPanel([FieldPanel("expires_days"), FieldPanel("refund_policy")]),
 ]
@@ -210,16 +287,26 @@ def program_edit_handler() -> TabbedInterface:
 
 
 def form_rules() -> dict[str, Any]:
-    """What the form's script needs to know: which fields a kind uses, which sides a moment is for."""
+    """What the form's script needs to know: which fields a kind or a moment uses, which sides it is for."""
     return {
-        "kinds": {
-            kind.key: {"fields": list(kind.value_fields), "sides": [str(side) for side in kind.sides]}
-            for kind in reward_kinds
-        },
+        "kinds": {kind.key: _used(kind, kind.value_fields) for kind in reward_kinds},
         "triggers": {
-            trigger.key: {"numbered": trigger.on == "tier", "sides": [str(side) for side in trigger.sides]}
+            trigger.key: _used(trigger, ["occurrence"] if trigger.on == "tier" else [])
             for trigger in triggers
         },
+        "fields": [
+            "amounts",
+            "percent",
+            "occurrence",
+            *(OPTION_PREFIX + name for name in join_option_fields([*reward_kinds, *triggers])),
+        ],
+    }
+
+
+def _used(owner: RewardKind | Trigger, fields: Sequence[str]) -> dict[str, list[str]]:
+    return {
+        "fields": [*fields, *(OPTION_PREFIX + name for name in owner.option_fields())],
+        "sides": [str(side) for side in owner.sides],
     }
 
 

@@ -1,8 +1,11 @@
-"""Registries and protocols: what a rule can give, and when. No rows."""
+"""Registries and base classes: what a rule can give, and when. No rows."""
 
+from wagtail_referrals.kinds.asking import join_option_fields, option_owners
+from wagtail_referrals.kinds.options import OPTION_PREFIX, HasOptions
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.reward import (
     DiscountIssuer,
+    DiscountKind,
     DiscountRequest,
     LedgerKind,
     Posting,
@@ -16,8 +19,11 @@ from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
 from wagtail_referrals.kinds.trigger import PurchaseOccasion, Trigger, trigger_choices, triggers
 
 __all__ = [
+    "OPTION_PREFIX",
     "DiscountIssuer",
+    "DiscountKind",
     "DiscountRequest",
+    "HasOptions",
     "LedgerKind",
     "Posting",
     "PurchaseOccasion",
@@ -28,6 +34,8 @@ __all__ = [
     "Side",
     "Trigger",
     "amount_words",
+    "join_option_fields",
+    "option_owners",
     "percent_words",
     "reward_kind_choices",
     "reward_kinds",

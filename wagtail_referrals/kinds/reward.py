@@ -1,9 +1,9 @@
-"""What a rule can give: the protocol of reward kinds, and the kinds that every shop has."""
+"""What a rule can give: the base of reward kinds, and the kinds that every shop has."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit
+from wagtail_referrals.kinds.options import HasOptions
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
 
@@ -22,7 +23,7 @@ class DiscountRequest:
 
     ``reference`` is unique to the discount and is the idempotency key: asked again with the same one, the shop
     answers with the same code. ``amounts`` maps currency to Decimal, ``percent`` is 0 to 100; which of them counts
-    depends on ``kind`` ("discount_percent", "discount_fixed", "free_shipping").
+    depends on ``kind`` ("discount_percent", "discount_fixed", "free_shipping"). ``options`` are the rule's.
     """
 
     reference: str
@@ -31,6 +32,7 @@ class DiscountRequest:
     amounts: dict[str, Decimal]
     minimum_spend: dict[str, Decimal]
     expires_at: datetime | None
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 class DiscountIssuer(Protocol):
@@ -64,44 +66,41 @@ class Posting:
     expires_at: datetime | None
 
 
-class RewardKind(Protocol):
-    """What a rule gives. Register an instance in ``reward_kinds``."""
+class RewardKind(HasOptions):
+    """What a rule gives. Subclass it and register an instance in ``reward_kinds``.
 
-    @property
-    def key(self) -> str: ...
+    ``value_fields``: which of the rule form's fields say how much, "amounts", "percent" or neither. ``is_discount``:
+    the friend finds it in the basket as a discount (or the advocate gets a personal voucher); the shop makes it.
+    """
 
-    @property
-    def label(self) -> Any: ...
-
-    @property
-    def sides(self) -> Sequence[str]: ...
-
-    @property
-    def value_fields(self) -> Sequence[str]:
-        """Which of the rule form's fields say how much: "amounts", "percent" or neither."""
-
-    @property
-    def refund_policy(self) -> str: ...
-
-    @property
-    def is_discount(self) -> bool:
-        """True: the friend finds it in the basket as a discount (or the advocate gets a personal voucher)."""
+    sides: Sequence[str] = (Side.ADVOCATE, Side.FRIEND)
+    value_fields: Sequence[str] = ()
+    refund_policy: str = RefundPolicy.KEEP
+    is_discount: bool = False
 
     def words(self, rule: Rule, currency: str) -> str:
         """What is given, as it ends the sentence "the friend gets ...", in the current language."""
+        raise NotImplementedError
 
     def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
-        """What one occasion is worth before refunds, in ``currency``.
+        """What one occasion is worth before refunds, counted in ``unit``.
 
-        ``eligible`` is the part of the order that counts, ``None`` without an order. ``None`` means that the rule gives
-        nothing in this currency; a thing without an amount is worth 1.
+        ``currency`` is that of the order; ``eligible`` is the part of it that counts, ``None`` without an order.
+        ``None`` means that the rule gives nothing in this currency; a thing without an amount is worth 1, which is the
+        default where the rule's form asks for no amount.
         """
+        return rule.amounts.get(currency) if "amounts" in self.value_fields else Decimal(1)
+
+    def unit(self, rule: Rule, currency: str) -> str:
+        """What ``worth`` is counted in: by default the order's ``currency``."""
+        return currency
 
     def post(self, posting: Posting) -> None:
         """Give or take back the difference. Called under the reward's row lock, inside its transaction.
 
         Must do nothing the second time for the same ``posting.key``.
         """
+        raise NotImplementedError
 
 
 reward_kinds: Registry[RewardKind] = Registry("reward kind")
@@ -123,7 +122,7 @@ def percent_words(percent: Decimal | None) -> str:
     return credit.format_percent(percent or Decimal(0))
 
 
-class LedgerKind:
+class LedgerKind(RewardKind):
     """Posts to the customer's credit account. Settle locks the accounts of all that it posts beforehand."""
 
     def post(self, posting: Posting) -> None:
@@ -151,25 +150,17 @@ class LedgerKind:
 class CreditKind(LedgerKind):
     key = "credit"
     label = _("Referral credit")
-    sides = (Side.ADVOCATE, Side.FRIEND)
     value_fields = ("amounts",)
-    refund_policy = RefundPolicy.KEEP
-    is_discount = False
 
     def words(self, rule: Rule, currency: str) -> str:
         return gettext("%(amount)s of referral credit") % {"amount": amount_words(rule.amounts, currency)}
-
-    def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
-        return rule.amounts.get(currency)
 
 
 class CreditPercentKind(LedgerKind):
     key = "credit_percent"
     label = _("Referral credit, as a percentage of the order")
-    sides = (Side.ADVOCATE, Side.FRIEND)
     value_fields = ("percent",)
     refund_policy = RefundPolicy.PROPORTIONAL
-    is_discount = False
 
     def words(self, rule: Rule, currency: str) -> str:
         return gettext("%(percent)s of the order as referral credit") % {
@@ -182,11 +173,9 @@ class CreditPercentKind(LedgerKind):
         return credit.quantize(eligible * rule.percent / 100, currency)
 
 
-class _DiscountKind:
+class DiscountKind(RewardKind):
     """A personal discount in the basket. It is handed over as a discount grant, not as a posting."""
 
-    sides = (Side.FRIEND, Side.ADVOCATE)
-    refund_policy = RefundPolicy.KEEP
     is_discount = True
 
     def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
@@ -196,7 +185,7 @@ class _DiscountKind:
         raise TypeError("Discounts are handed over by the rewards room.")
 
 
-class DiscountPercentKind(_DiscountKind):
+class DiscountPercentKind(DiscountKind):
     key = "discount_percent"
     label = _("Discount, in percent")
     value_fields = ("percent",)
@@ -205,7 +194,7 @@ class DiscountPercentKind(_DiscountKind):
         return gettext("%(percent)s off one order") % {"percent": percent_words(rule.percent)}
 
 
-class DiscountFixedKind(_DiscountKind):
+class DiscountFixedKind(DiscountKind):
     key = "discount_fixed"
     label = _("Discount, a fixed amount")
     value_fields = ("amounts",)
@@ -214,10 +203,9 @@ class DiscountFixedKind(_DiscountKind):
         return gettext("%(amount)s off one order") % {"amount": amount_words(rule.amounts, currency)}
 
 
-class FreeShippingKind(_DiscountKind):
+class FreeShippingKind(DiscountKind):
     key = "free_shipping"
     label = _("Free delivery")
-    value_fields = ()
 
     def words(self, rule: Rule, currency: str) -> str:
         return gettext("free delivery of one order")

@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf, credit
-from wagtail_referrals.kinds import Side, reward_kinds, triggers
+from wagtail_referrals.kinds import OPTION_PREFIX, Side, option_owners, reward_kinds, triggers
 from wagtail_referrals.programs.amounts import as_decimals, local_amount
 
 # Above these, somebody probably typed a nought too many. Amounts in a currency with cents.
@@ -28,6 +28,7 @@ class RuleRow(Protocol):
     amounts: Any
     percent: Any
     expires_days: Any
+    options: Any
 
 
 def _decimals(amounts: Any) -> dict[str, Decimal]:
@@ -38,13 +39,19 @@ def _decimals(amounts: Any) -> dict[str, Decimal]:
 
 
 def rule_problems(row: RuleRow) -> dict[str, str]:
-    """Why this rule cannot be promised, by the name of the field to mend; empty when it can."""
+    """Why this rule cannot be promised, by the name of the field to mend; empty when it can.
+
+    Options have the names of their fields in the rule's form: "option_" and the option's name.
+    """
     found: dict[str, str] = {}
     side = str(row.side or "")
     if side not in Side.values:
         found["side"] = gettext("Say who gets it.")
     _trigger_problems(row, side, found)
     _kind_problems(row, side, found)
+    for owner in option_owners(row.kind, row.trigger):
+        for name, message in owner.option_problems(row.options or {}).items():
+            found[OPTION_PREFIX + name] = message
     if row.expires_days == 0:
         found["expires_days"] = gettext("It would expire at once. Leave it empty if it does not expire.")
     return found

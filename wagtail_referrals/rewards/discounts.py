@@ -90,6 +90,7 @@ def _issue(grant: DiscountGrant, rule: Rule) -> None:
             amounts=dict(rule.amounts),
             minimum_spend=dict(rule.minimum_spend),
             expires_at=grant.expires_at,
+            options=dict(rule.options),
         )
     )
     grant.state = DiscountGrant.State.ISSUED

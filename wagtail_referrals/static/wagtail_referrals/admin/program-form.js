@@ -54,13 +54,15 @@
         const select = (name) => row.querySelector(`select[name$="-${name}"]`);
         const [side, trigger, kind] = [select("side"), select("trigger"), select("kind")];
         if (!side || !trigger || !kind) return;
-        const { kinds, triggers } = this.rulesValue;
+        const { kinds, triggers, fields } = this.rulesValue;
         this.limit(kind, kinds, side.value);
         this.limit(trigger, triggers, side.value);
-        const used = kinds[kind.value]?.fields ?? [];
-        this.toggle(row, "amounts", used.includes("amounts"));
-        this.toggle(row, "percent", used.includes("percent"));
-        this.toggle(row, "occurrence", Boolean(triggers[trigger.value]?.numbered));
+        const used = [...(kinds[kind.value]?.fields ?? []), ...(triggers[trigger.value]?.fields ?? [])];
+        fields.forEach((name) => this.toggle(row, name, used.includes(name)));
+        // A row of options of which none is shown takes no room.
+        row.querySelectorAll(".referral-rule__options").forEach((options) => {
+          options.hidden = !options.querySelector('[class*="referral-rule__option_"]:not([hidden])');
+        });
       });
     }
 
