@@ -17,6 +17,8 @@ from wagtail_referrals.admin.policies import register_policies
 # Before anything asks for the policy of one of our models.
 register_policies()
 
+from wagtail_referrals.admin.audiences import refuse_deletion, warn_of_closing  # noqa: E402
+from wagtail_referrals.admin.credit import AdjustLogFormatter  # noqa: E402
 from wagtail_referrals.admin.groups import custom_permissions  # noqa: E402
 from wagtail_referrals.admin.menu import (  # noqa: E402
     ReferralsGroup,
@@ -26,6 +28,7 @@ from wagtail_referrals.admin.menu import (  # noqa: E402
 )
 from wagtail_referrals.admin.programs import SUMMARY_URL  # noqa: E402
 from wagtail_referrals.admin.summary import SummaryView  # noqa: E402
+from wagtail_referrals.people import ADJUST_ACTION  # noqa: E402
 from wagtail_referrals.programs.models import Program  # noqa: E402
 from wagtail_referrals.site.program_preview import draw_program_preview  # noqa: E402
 
@@ -53,6 +56,10 @@ def register_summary_url() -> list[URLPattern]:
     return [path("referrals/summary/", SummaryView.as_view(), name=SUMMARY_URL)]
 
 
+hooks.register("before_delete_snippet", refuse_deletion)
+hooks.register("after_unpublish", warn_of_closing)
+
+
 @hooks.register("register_permissions")
 def register_custom_permissions() -> QuerySet[Permission]:
     return custom_permissions()
@@ -61,3 +68,8 @@ def register_custom_permissions() -> QuerySet[Permission]:
 @hooks.register("register_icons")
 def register_icons(icons: list[str]) -> list[str]:
     return [*icons, "wagtail_referrals/icons/marketing.svg", "wagtail_referrals/icons/referral.svg"]
+
+
+@hooks.register("register_log_actions")
+def register_log_actions(actions: Any) -> None:
+    actions.register_action(ADJUST_ACTION)(AdjustLogFormatter)

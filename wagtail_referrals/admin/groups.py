@@ -9,10 +9,13 @@ from django.db.models import Q, QuerySet
 
 OWN_APPS: Final = ("wagtail_referrals", "wagtail_referrals_credit")
 
-# Editors write programs and read reports; moderators also publish and review, as with pages.
+# Editors write programs and read reports; moderators also publish and review, as with pages. None of them corrects
+# credit: that is giving money away, a right for whoever keeps the books.
 EDITORS: Final = (
     "add_program",
     "change_program",
+    "add_audience",
+    "change_audience",
     "view_referral",
     "view_advocate",
     "view_reward",
@@ -24,6 +27,7 @@ MODERATORS: Final = (
     "publish_program",
     "lock_program",
     "unlock_program",
+    "publish_audience",
     "review_referral",
     "change_advocate",
     "view_account",
@@ -36,6 +40,7 @@ def custom_permissions() -> QuerySet[Permission]:
     """Those that belong to no listing of their own, for the form of a group."""
     return Permission.objects.filter(
         Q(content_type__app_label="wagtail_referrals", codename__in=("review_referral", "view_summary"))
+        | Q(content_type__app_label="wagtail_referrals_credit", codename="adjust_account")
     )
 
 

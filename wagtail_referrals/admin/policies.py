@@ -16,6 +16,7 @@ from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 
 REVIEW: Final = "wagtail_referrals.review_referral"
+ADJUST: Final = "wagtail_referrals_credit.adjust_account"
 SUMMARY: Final = "wagtail_referrals.view_summary"
 
 
@@ -37,7 +38,7 @@ class LimitedPolicy(ModelPermissionPolicy):
 
 
 LIMITS: Final[dict[type[Model], tuple[str, ...]]] = {
-    Account: ("view",),
+    Account: ("view", "adjust"),
     Entry: ("view",),
     Advocate: ("view", "change"),
     Referral: ("view",),

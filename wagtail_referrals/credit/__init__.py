@@ -20,7 +20,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from wagtail_referrals.credit.errors import InsufficientCredit, NothingToRefund
-from wagtail_referrals.credit.money import exponent, format_money, format_percent, quantize
+from wagtail_referrals.credit.money import (
+    exponent,
+    format_money,
+    format_percent,
+    is_money,
+    quantize,
+    unit_name,
+)
 
 if TYPE_CHECKING:
     from wagtail_referrals.credit.accounts import (
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
         expiring_lots,
         lock_accounts,
     )
+    from wagtail_referrals.credit.endings import Ending, all_endings, endings_of, last_day
     from wagtail_referrals.credit.expiry import expire, expire_reservations
     from wagtail_referrals.credit.grants import adjust, claw_back, grant
     from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
 # Django imports this package before any model can be imported, so what needs the models is imported at its first use.
 _MODULES = {
     "accounts": ("account_of", "accounts_of", "available", "entries_of", "expiring_lots", "lock_accounts"),
+    "endings": ("Ending", "all_endings", "endings_of", "last_day"),
     "expiry": ("expire", "expire_reservations"),
     "grants": ("adjust", "claw_back", "grant"),
     "models": ("Account", "Entry", "Lot", "Reservation"),
@@ -50,6 +59,7 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Account",
+    "Ending",
     "Entry",
     "InsufficientCredit",
     "Lot",
@@ -59,10 +69,12 @@ __all__ = [
     "accounts_of",
     "active_reservation",
     "adjust",
+    "all_endings",
     "available",
     "capture",
     "captured_amount",
     "claw_back",
+    "endings_of",
     "entries_of",
     "expire",
     "expire_reservations",
@@ -71,11 +83,14 @@ __all__ = [
     "format_money",
     "format_percent",
     "grant",
+    "is_money",
+    "last_day",
     "lock_accounts",
     "quantize",
     "refund",
     "release",
     "reserve",
+    "unit_name",
     "withdraw",
 ]
 

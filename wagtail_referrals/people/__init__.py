@@ -17,14 +17,26 @@ from wagtail_referrals.people.codes import (
     normalise_code,
     share_path,
 )
+from wagtail_referrals.people.corrections import (
+    ADJUST_ACTION,
+    NOTE_LENGTH,
+    Correction,
+    correct_credit,
+    corrections_of,
+)
 from wagtail_referrals.people.hashing import email_key, keyed_hash, normalise_email
 
 __all__ = [
+    "ADJUST_ACTION",
+    "NOTE_LENGTH",
     "CodeHolder",
+    "Correction",
     "adopt_guest",
     "advocate_for",
     "advocate_for_guest",
     "code_of",
+    "correct_credit",
+    "corrections_of",
     "email_key",
     "find_advocate",
     "find_code",

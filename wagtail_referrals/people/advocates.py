@@ -10,6 +10,7 @@ from django.utils.translation import get_language, gettext
 
 from wagtail_referrals import signals
 from wagtail_referrals.people.codes import code_of, forget_code
+from wagtail_referrals.people.corrections import forget_notes
 from wagtail_referrals.people.hashing import email_key
 from wagtail_referrals.people.models import Advocate
 
@@ -99,7 +100,8 @@ def mask(name: str) -> str:
 
 
 def forget_person(user: Any) -> None:
-    """Before a user is deleted: no name, hash or live code of theirs stays. The books keep their rows."""
+    """Before a user is deleted: no name, hash, live code or note of theirs stays. The books keep their rows."""
+    forget_notes(user)
     advocate = Advocate.objects.filter(user=user).first()
     if advocate is None:
         return
