@@ -15,11 +15,17 @@ class OscarIntegrationConfig(AppConfig):
         from oscar_integration import checks as ours
         from oscar_integration import receivers
         from oscar_integration.checkout import extend_checkout
+        from oscar_integration.gifts import FreeProductKind
         from oscar_integration.history import extend_history
+        from oscar_integration.triggers import BuysFromRange, BuysProductClass
+        from wagtail_referrals.kinds import reward_kinds, triggers
 
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
         receivers.connect()
+        reward_kinds.register(FreeProductKind())
+        triggers.register(BuysFromRange())
+        triggers.register(BuysProductClass())
         for check in (
             ours.check_app_order,
             ours.check_payment_view,

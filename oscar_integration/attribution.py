@@ -10,6 +10,7 @@ from oscar.core.loading import get_model
 
 from oscar_integration import vouchers
 from oscar_integration.shop import email_of, snapshot_of
+from oscar_integration.triggers import asked_ranges
 from wagtail_referrals import rewards
 from wagtail_referrals.referrals.models import Purchase
 
@@ -39,7 +40,7 @@ def attribute(order: Any, *, savepoint: bool = True) -> Purchase | None:
     purchase = None
     if concern is not None:
         purchase = rewards.order_placed(
-            snapshot_of(order, user=order.user, email=email),
+            snapshot_of(order, user=order.user, email=email, ranges=asked_ranges(concern.terms())),
             basket_reference=reference,
             user=order.user,
             email=email,

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from oscar.apps.offer.abstract_models import AbstractRange
 from oscar.core.loading import get_class, get_model
 
-from oscar_integration import conf, vouchers
+from oscar_integration import conf, customers, vouchers
 from wagtail_referrals import credit
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.referrals import Facts, PurchaseSnapshot, get_shop
+from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot, get_shop
 
 NOTHING: Final = Decimal("0.00")
 # How many of a customer's own orders are looked through for an address.
@@ -77,6 +78,17 @@ class OscarShop:
         )
         return any(address_key(*address) == wanted for address in ordered)
 
+    # Customers, for audiences
+
+    def orders_of_customers(self, user_id: Any | None) -> CustomerOrders:
+        return customers.orders_of_customers(user_id)
+
+    def ranges(self) -> Sequence[tuple[str, str]]:
+        return customers.ranges()
+
+    def customers_who_bought(self, range_id: str, user_id: Any | None) -> QuerySet[Any]:
+        return customers.customers_who_bought(range_id, user_id)
+
     # Addresses of pages
 
     def start_url(self, request: HttpRequest) -> str:
@@ -89,13 +101,16 @@ class OscarShop:
             return ""
 
 
-def snapshot_of(order: Any, *, user: Any, email: str) -> PurchaseSnapshot:
+def snapshot_of(
+    order: Any, *, user: Any, email: str, ranges: Collection[int] = frozenset()
+) -> PurchaseSnapshot:
     """What the engine freezes of an order when it is placed by this account or this address.
 
     1 query, which asks with the lines whether there was an order before. A shop with an answer of its own is asked.
+    ``ranges`` are those about which rules ask: which of them the products are in costs queries for each of them.
     """
     shop = get_shop()
-    lines = order.lines.all()
+    lines = order.lines.annotate(referrals_product_class=_product_class())
     was_customer: bool | None = None
     if type(shop).was_customer is OscarShop.was_customer:
         earlier = (
@@ -105,7 +120,9 @@ def snapshot_of(order: Any, *, user: Any, email: str) -> PurchaseSnapshot:
         was_customer = lines[0].referrals_was_customer if lines else None
     if was_customer is None:
         was_customer = shop.was_customer(user=user, email=email, excluding=str(order.number))
+    lines = list(lines)
     eligible = sum((line.line_price_incl_tax for line in lines), NOTHING)
+    members = ranges_of([line.product_id for line in lines], ranges)
     return PurchaseSnapshot(
         reference=str(order.number),
         placed_at=order.date_placed,
@@ -115,15 +132,52 @@ def snapshot_of(order: Any, *, user: Any, email: str) -> PurchaseSnapshot:
         was_customer=was_customer,
         lines=[
             {
+                "line": line.pk,
                 "product": line.product_id,
                 "upc": line.upc or "",
                 "title": line.title,
                 "quantity": line.quantity,
                 "amount": str(line.line_price_incl_tax),
+                "ranges": members.get(line.product_id, []),
+                "product_class": line.referrals_product_class,
             }
             for line in lines
         ],
     )
+
+
+def _product_class() -> Case:
+    """The class of a line's product: a variant is of its parent's. ``None`` for a product that is gone."""
+    child = get_model("catalogue", "Product").CHILD
+    return Case(
+        When(product__structure=child, then=F("product__parent__product_class")),
+        default=F("product__product_class"),
+    )
+
+
+def ranges_of(product_ids: Iterable[int | None], range_ids: Collection[int]) -> dict[int, list[int]]:
+    """Which of these ranges each of these products is in, as Oscar's own ranges answer. No query without a range.
+
+    A range that no longer exists has no products.
+    """
+    found: dict[int, list[int]] = {}
+    wanted = {product_id for product_id in product_ids if product_id is not None}
+    if not wanted or not range_ids:
+        return found
+    Range = get_model("offer", "Range")
+    for reach in Range.objects.filter(pk__in=range_ids).order_by("pk"):
+        for product_id in _members(reach, wanted):
+            found.setdefault(product_id, []).append(reach.pk)
+    return found
+
+
+def _members(reach: Any, product_ids: set[int]) -> Iterable[int]:
+    """Those of the products that are in the range."""
+    if reach.proxy is None and type(reach).contains_product is AbstractRange.contains_product:
+        return set(reach.all_products().filter(pk__in=product_ids).values_list("pk", flat=True))
+    # Ranges of the shop's own making are asked about one product at a time.
+    products = get_model("catalogue", "Product").objects.filter(pk__in=product_ids).select_related("parent")
+    return {product.pk for product in products if reach.contains_product(product)}
 
 
 def orders_of(user: Any, email: str) -> QuerySet[Any]:
@@ -184,9 +238,11 @@ class _Record:
     reached: dict[str, datetime] = field(default_factory=dict)
     # When something was first paid, by a payment event.
     first_payment: datetime | None = None
-    refunded_by_events: Decimal = NOTHING
+    # payment event that gave something back -> how much
+    refunds: dict[int, Decimal] = field(default_factory=dict)
+    # payment event that gave something back -> line id -> for how many pieces
+    refunded_pieces: dict[int, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     refunded_by_sources: Decimal = NOTHING
-    refunded_pieces: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     # line id (None: no lines were named) -> when it was first sent
     sent: dict[int | None, datetime] = field(default_factory=dict)
 
@@ -234,19 +290,22 @@ def _read_payments(records: dict[int, _Record], ids: list[int]) -> None:
     """Two records that nothing links: payment events, with or without lines, and what the sources say."""
     refund_codes = conf.refund_event_codes()
     events = get_model("order", "PaymentEvent").objects.filter(order__in=ids).order_by("date_created", "pk")
-    for order_id, code, amount, moment in events.values_list(
-        "order_id", "event_type__code", "amount", "date_created"
+    for event_id, order_id, code, amount, moment in events.values_list(
+        "pk", "order_id", "event_type__code", "amount", "date_created"
     ):
         record = records[order_id]
         if code in refund_codes:
-            record.refunded_by_events += amount
+            record.refunds[event_id] = amount
         elif record.first_payment is None:
             record.first_payment = moment
     pieces = get_model("order", "PaymentEventQuantity").objects.filter(
         event__order__in=ids, event__event_type__code__in=refund_codes
     )
-    for order_id, line_id, quantity in pieces.values_list("event__order_id", "line_id", "quantity"):
-        records[order_id].refunded_pieces[line_id] += quantity
+    for order_id, event_id, line_id, quantity in pieces.values_list(
+        "event__order_id", "event_id", "line_id", "quantity"
+    ):
+        by_line = records[order_id].refunded_pieces[event_id]
+        by_line[line_id] = by_line.get(line_id, 0) + quantity
     sources = get_model("payment", "Source").objects.filter(order__in=ids)
     for order_id, amount in sources.values_list("order_id", "amount_refunded"):
         records[order_id].refunded_by_sources += amount
@@ -265,11 +324,13 @@ def _facts(record: _Record) -> Facts:
         bool(record.lines) and all(gone for _quantity, _price, gone in record.lines.values())
     )
     paid_at = _paid_at(record)
+    refunded, refunded_lines = _refunded(record)
     return Facts(
         paid_at=paid_at,
         shipped_at=_shipped_at(record, cancelled, paid_at),
         cancelled=cancelled,
-        refunded=_refunded(record),
+        refunded=refunded,
+        refunded_lines=refunded_lines,
     )
 
 
@@ -306,25 +367,42 @@ def _shipped_at(record: _Record, cancelled: bool, paid_at: datetime | None) -> d
     return by_event or reached or record.placed_at
 
 
-def _refunded(record: _Record) -> Decimal:
-    """What was given back of the goods, from totals only: neither the order nor the number of refunds matters.
+def _refunded(record: _Record) -> tuple[Decimal, dict[str, Decimal]]:
+    """What was given back of the goods, and of which lines; from totals only, whatever the order of the refunds.
 
     What is known by line (pieces refunded, lines cancelled) counts as it is. The rest of the money given back counts as
     goods too, unless it is exactly the delivery charge.
     """
     goods = record.goods()
     if record.status in conf.refunded_statuses():
-        return goods
-    dropped = pieces = NOTHING
-    for line_id, (quantity, price, is_cancelled) in record.lines.items():
-        if is_cancelled:
-            dropped += price
-        elif quantity and record.refunded_pieces.get(line_id):
-            pieces += price * min(record.refunded_pieces[line_id], quantity) / quantity
-    # Pieces may be taken back for less than they cost, never for more than was given back.
-    by_line = dropped + min(pieces.quantize(Decimal("0.01")), record.refunded_by_events)
-    money = max(record.refunded_by_events, record.refunded_by_sources)
-    other = money - by_line
+        return goods, {str(line_id): price for line_id, (_quantity, price, _gone) in record.lines.items()}
+    by_line = dict.fromkeys(record.lines, NOTHING)
+    for event_id, money in record.refunds.items():
+        for line_id, part in _shares(record, event_id, money):
+            by_line[line_id] += part
+    for line_id, (_quantity, price, is_cancelled) in record.lines.items():
+        by_line[line_id] = price if is_cancelled else min(by_line[line_id], price)
+    known = sum(by_line.values(), NOTHING)
+    money = max(sum(record.refunds.values(), NOTHING), record.refunded_by_sources)
+    other = money - known
     if other <= 0 or other == record.shipping:
-        return min(by_line, goods)
-    return min(by_line + other, goods)
+        other = NOTHING
+    return min(known + other, goods), {str(line_id): part for line_id, part in by_line.items() if part}
+
+
+def _shares(record: _Record, event_id: int, money: Decimal) -> Iterator[tuple[int, Decimal]]:
+    """What one refund gave back of which lines.
+
+    Pieces may be taken back for less than they cost, and then each for less in proportion; never for more.
+    """
+    worth: dict[int, Decimal] = {}
+    for line_id, pieces in record.refunded_pieces.get(event_id, {}).items():
+        quantity, price, _cancelled = record.lines.get(line_id, (0, NOTHING, False))
+        if quantity and pieces > 0:
+            worth[line_id] = (price * min(pieces, quantity) / quantity).quantize(NOTHING)
+    left, total = min(money, sum(worth.values(), NOTHING)), sum(worth.values(), NOTHING)
+    for line_id, value in sorted(worth.items()):
+        # The last one gets what is left, so that no cent is lost.
+        part = left if value >= total else (left * value / total).quantize(NOTHING)
+        left, total = left - part, total - value
+        yield line_id, part

@@ -60,6 +60,7 @@ def terms(*rules: Rule, **values) -> TermsData:
                 "clawback_days": 180,
                 "cap_count": None,
                 "cap_period": "year",
+                "friend_cap_count": None,
                 "budget_amounts": {},
                 "budget_count": None,
                 "landing_page_id": None,

@@ -40,3 +40,12 @@ class Rule:
     occurrence: int | None = None
     expires_days: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
+
+    def minimum_in(self, currency: str) -> Decimal | None:
+        """What an order in ``currency`` must come to, 0 without a minimum.
+
+        ``None``: a minimum was given, but none in this currency, so that nothing is due for orders in it.
+        """
+        if not any(self.minimum_spend.values()):
+            return Decimal(0)
+        return self.minimum_spend.get(currency)

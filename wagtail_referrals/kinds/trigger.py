@@ -24,7 +24,7 @@ class PurchaseOccasion:
 
     reference: str
     is_first: bool
-    lines: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    lines: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
 Occasion = Literal["arrival", "registration", "purchase", "tier"]

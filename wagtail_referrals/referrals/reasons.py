@@ -13,6 +13,7 @@ REASONS: Final[dict[str, Any]] = {
     "window": _("the order came after the days to order were over"),
     "minimum": _("the order is below the minimum"),
     "cap": _("the referrer has reached the most rewards in this period"),
+    "friend_cap": _("the most rewards for one friend have been reached"),
     "budget": _("the program's budget is used up"),
     "advocate_blocked": _("the referrer is blocked"),
     "program_closed": _("the program is closed"),
@@ -23,6 +24,7 @@ REASONS: Final[dict[str, Any]] = {
     "no_customer": _("the customer's account no longer exists"),
     # Waiting
     "order": _("waiting for the friend's first order"),
+    "other_products": _("the friend has ordered nothing so far that brings a reward"),
     "payment": _("waiting for the payment of the order"),
     "delivery": _("waiting for the delivery of the order"),
     "hold": _("waiting for the end of the waiting period"),
@@ -48,6 +50,7 @@ TO_ADVOCATE: Final[dict[str, Any]] = {
     "own_link": _("this is your own link"),
     "existing_customer": _("the offer is for new customers, and your friend has ordered before"),
     "cap": _("you have reached the most rewards in this period"),
+    "friend_cap": _("you have reached the most rewards for one friend"),
     "advocate_blocked": _("your account cannot refer friends at the moment"),
     "same_address": _("the order goes to one of your addresses"),
     "no_customer": _("your account no longer exists"),

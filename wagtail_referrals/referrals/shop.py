@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.db.models import F, QuerySet
+from django.db.models.expressions import Combinable
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -23,6 +25,8 @@ class Facts:
     """What is true of an order now. Only the present state: neither how nor how often it came about.
 
     ``refunded`` is what was given back of the goods, tax included, without delivery, at most what they cost.
+    ``refunded_lines`` says how much of that was given back or cancelled of which line, by the line's id as text: what
+    is known of no line counts for all of them in proportion.
     ``shipped_at`` of an order without anything to deliver is ``paid_at``. It stays when a delivered order is cancelled.
     """
 
@@ -30,6 +34,7 @@ class Facts:
     shipped_at: datetime | None = None
     cancelled: bool = False
     refunded: Decimal = Decimal(0)
+    refunded_lines: Mapping[str, Decimal] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -37,6 +42,7 @@ class Facts:
             "shipped_at": self.shipped_at.isoformat() if self.shipped_at else None,
             "cancelled": self.cancelled,
             "refunded": str(self.refunded),
+            "refunded_lines": {line: str(amount) for line, amount in self.refunded_lines.items() if amount},
         }
 
 
@@ -45,7 +51,10 @@ class PurchaseSnapshot:
     """What is true of an order at the moment of ordering, never read again.
 
     ``eligible``: goods, tax included, after discounts, without delivery; in ``currency``. ``was_customer``: there was
-    an earlier order by this account or this e-mail address. ``lines``: JSON values for triggers that ask about them.
+    an earlier order by this account or this e-mail address.
+
+    ``lines``: JSON values, one for each line of the order, for triggers that ask about them: "line" (its id as text),
+    "amount" (what the line cost, as ``eligible`` counts it, as text), and what else the shop's own triggers ask for.
     """
 
     reference: str
@@ -55,6 +64,25 @@ class PurchaseSnapshot:
     total: Decimal
     was_customer: bool
     lines: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class CustomerOrders:
+    """Orders as audiences count them, in the shop's own table: one row for each order that came to something.
+
+    ``customer`` names the foreign key to the account. The others name a field or are an expression: when it was
+    placed, the currency, and what the customer spent on it in that currency, less what was given back.
+    """
+
+    orders: QuerySet[Any]
+    customer: str
+    placed_at: str | Combinable
+    currency: str | Combinable
+    spent: str | Combinable
+
+    @staticmethod
+    def expression(value: str | Combinable) -> Combinable:
+        return F(value) if isinstance(value, str) else value
 
 
 class Shop(DiscountIssuer, Protocol):
@@ -68,6 +96,18 @@ class Shop(DiscountIssuer, Protocol):
 
     def same_delivery_address(self, reference: str, user: Any) -> bool:
         """Was the order sent to an address of this customer?"""
+
+    def orders_of_customers(self, user_id: Any | None) -> CustomerOrders:
+        """The orders of all accounts, or of one: not those that were cancelled or given back as a whole. No query."""
+
+    def ranges(self) -> Sequence[tuple[str, str]]:
+        """What the shop groups its products by, for editors to choose from: id and title."""
+
+    def customers_who_bought(self, range_id: str, user_id: Any | None) -> QuerySet[Any]:
+        """The accounts, or the one, with an order as above of something in this range: their primary keys, one column.
+
+        Of a range that is gone: nobody.
+        """
 
     def start_url(self, request: HttpRequest) -> str:
         """Where a friend begins to shop."""

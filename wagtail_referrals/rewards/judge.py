@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any, Final
 
 from wagtail_referrals import credit
@@ -23,6 +24,19 @@ from wagtail_referrals.rewards.models import Reward
 NOTHING: Final = Decimal(0)
 # How long an order that is not paid or sent yet is looked at without a word from the shop: made to order takes time.
 PATIENCE: Final = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of an order a rule counts, in the order's currency.
+
+    ``eligible``: what it cost. ``kept``: of that, what no line is known to have been given back or cancelled of.
+    ``net``: what is left of it.
+    """
+
+    eligible: Decimal
+    kept: Decimal
+    net: Decimal
 
 
 @dataclass(frozen=True)
@@ -45,18 +59,45 @@ class PurchaseFacts:
             return NOTHING
         return max(self.eligible - self.facts.refunded, NOTHING)
 
+    def part(self, lines: Sequence[Mapping[str, Any]] | None) -> Part:
+        """The part that these of its ``lines`` make up; ``None``: the whole order.
+
+        What was given back of a known line counts for that line only. The rest of what was given back is spread over
+        what is left, in proportion.
+        """
+        if lines is None:
+            return Part(self.eligible, self.eligible, self.net)
+        eligible = min(sum((_amount(line) for line in lines), NOTHING), self.eligible)
+        kept = min(sum((self._kept(line) for line in lines), NOTHING), self.eligible)
+        net = NOTHING
+        kept_of_all = sum((self._kept(line) for line in self.lines), NOTHING)
+        if kept_of_all > 0 and not self.facts.cancelled:
+            known = sum((_amount(line) for line in self.lines), NOTHING) - kept_of_all
+            spread = min(max(self.facts.refunded - known, NOTHING), kept_of_all)
+            net = kept - kept * spread / kept_of_all
+        return Part(*(credit.quantize(amount, self.currency) for amount in (eligible, kept, net)))
+
+    def _kept(self, line: Mapping[str, Any]) -> Decimal:
+        given_back = self.facts.refunded_lines.get(str(line.get("line")), NOTHING)
+        return max(_amount(line) - given_back, NOTHING)
+
     @property
     def never_happened(self) -> bool:
         """Cancelled before it was delivered: as if the friend had not ordered yet."""
         return self.facts.cancelled and self.facts.shipped_at is None
 
 
+def _amount(line: Mapping[str, Any]) -> Decimal:
+    return Decimal(line["amount"])
+
+
 @dataclass(frozen=True)
 class Given:
-    """A reward that exists: its place under the cap, and what was handed over so far."""
+    """A reward that exists: its places under the caps, and what was handed over so far."""
 
     slot: int | None = None
     slot_period: str = ""
+    friend_slot: int | None = None
     posted: Decimal = NOTHING
     purchase_id: int | None = None
 
@@ -92,7 +133,9 @@ class History:
 
 @dataclass(frozen=True)
 class Due:
-    """One reward as it should stand now. ``worth`` in ``currency`` is what should have been handed over."""
+    """One reward as it should stand now. ``worth`` is what should have been handed over, in ``currency`` or in
+    another unit that the kind counts in.
+    """
 
     rule: Rule
     occasion: str
@@ -106,6 +149,7 @@ class Due:
     qualified_at: datetime | None = None
     slot: int | None = None
     slot_period: str = ""
+    friend_slot: int | None = None
 
     @property
     def key(self) -> RewardKey:
@@ -117,6 +161,7 @@ class Verdict:
     """What the referral is now, what is owed, and when to look again (``None``: nothing changes by itself).
 
     ``waits_for_order``: the friend can still make the promise good; also where registering was rewarded already.
+    ``waits_for_more``: the friend has ordered, and can still order what another rule is for.
     """
 
     state: str
@@ -127,6 +172,7 @@ class Verdict:
     ordinal: int | None
     next_check_at: datetime | None
     waits_for_order: bool = False
+    waits_for_more: bool = False
 
 
 def slot_period(terms: TermsData, moment: datetime) -> str:
@@ -181,10 +227,13 @@ def judge(
 
     dues: list[Due] = []
     for rule in terms.rules:
-        dues += _dues_of(rule, terms, real, first, history, ordinal)
+        dues += _dues_of(rule, terms, real, first, history, ordinal, now)
     dues = [_reconsider(due, refusal, held, history, now, orders) for due in dues]
+    dues = _give_friend_slots(terms, dues, history, orders, now)
     dues = _give_slots(terms, dues, history)
-    waits = first is None and not refusal and now <= history.claim_expires_at
+    in_time = not refusal and now <= history.claim_expires_at
+    waits = first is None and in_time
+    waits_for_more = first is not None and in_time and bool(_without_lines(terms, dues))
     state, reason, until = _state(terms, first, orders, history, dues, refusal, held, now)
     return Verdict(
         state=state,
@@ -193,8 +242,9 @@ def judge(
         qualified_at=qualified_at,
         hold_until=until,
         ordinal=ordinal,
-        next_check_at=_next_check(orders, history, dues, waits, now, check_every),
+        next_check_at=_next_check(orders, history, dues, waits or waits_for_more, now, check_every),
         waits_for_order=waits,
+        waits_for_more=waits_for_more,
     )
 
 
@@ -221,6 +271,7 @@ def _dues_of(
     first: PurchaseFacts | None,
     history: History,
     ordinal: int | None,
+    now: datetime,
 ) -> list[Due]:
     """What the rule gives on its occasions, without checks and caps."""
     if rule.kind not in reward_kinds or rule.trigger not in triggers:
@@ -239,54 +290,97 @@ def _dues_of(
     if trigger.on == "tier":
         if ordinal is None or first is None or ordinal != (rule.occurrence or 1):
             return []
-        return [replace(_for_order(rule, terms, first), occasion=f"tier:{ordinal}", tier=ordinal)]
-    found = []
+        whole = _for_order(rule, terms, first, first.part(None))
+        return [replace(whole, occasion=f"tier:{ordinal}", tier=ordinal)]
+    parts: list[tuple[PurchaseFacts, Part]] = []
     for order in real:
-        occasion = PurchaseOccasion(order.reference, order is first, [dict(line) for line in order.lines])
-        if trigger.matches(rule, occasion):
-            found.append(_for_order(rule, terms, order))
-    return found
+        lines = trigger.eligible_lines(rule, order.lines)
+        if lines is None or lines:
+            parts.append((order, order.part(lines)))
+    if trigger.eligible_lines(rule, ()) is not None:
+        first = _first_of(rule, parts, history, now)
+    return [
+        _for_order(rule, terms, order, part)
+        for order, part in parts
+        if trigger.matches(rule, PurchaseOccasion(order.reference, order is first, order.lines))
+    ]
+
+
+def _first_of(
+    rule: Rule, parts: Sequence[tuple[PurchaseFacts, Part]], history: History, now: datetime
+) -> PurchaseFacts | None:
+    """The friend's first order of what the rule is for, placed within the days to order.
+
+    One of whose lines nothing was kept is passed over for one that was, unless what was given for it stays.
+    """
+    in_time = [
+        (order, part)
+        for order, part in parts
+        if part.eligible > 0 and (order.placed_at <= history.claim_expires_at or history.review == "approve")
+    ]
+    for order, part in in_time:
+        given = history.rewards.get((rule.key, rule.side, f"purchase:{order.id}"))
+        if part.kept > 0 or (given is not None and given.posted > 0 and now > order.watch_until):
+            return order
+    return in_time[0][0] if in_time else None
+
+
+def _without_lines(terms: TermsData, dues: Sequence[Due]) -> list[Rule]:
+    """Rules for an order of certain things, of which the friend has ordered none so far."""
+    met = {due.rule.key for due in dues}
+    return [
+        rule
+        for rule in terms.rules
+        if rule.key not in met
+        and rule.kind in reward_kinds
+        and rule.trigger in triggers
+        and triggers.get(rule.trigger).on == "purchase"
+        and triggers.get(rule.trigger).eligible_lines(rule, ()) is not None
+    ]
 
 
 def _without_order(rule: Rule, occasion: str, due_at: datetime, history: History) -> Due:
+    kind = reward_kinds.get(rule.kind)
     currency = history.default_currency
     if rule.amounts and currency not in rule.amounts:
         currency = next(iter(rule.amounts))
-    worth = reward_kinds.get(rule.kind).worth(rule, currency, None)
+    worth = kind.worth(rule, currency, None)
+    unit = kind.unit(rule, currency)
     if worth is None:
-        return Due(rule, occasion, currency, NOTHING, Reward.State.REFUSED, "no_amount")
-    return Due(rule, occasion, currency, worth, Reward.State.GIVEN, due_at=due_at, qualified_at=due_at)
+        return Due(rule, occasion, unit, NOTHING, Reward.State.REFUSED, "no_amount")
+    return Due(rule, occasion, unit, worth, Reward.State.GIVEN, due_at=due_at, qualified_at=due_at)
 
 
-def _for_order(rule: Rule, terms: TermsData, order: PurchaseFacts) -> Due:
-    """The rule's reward for one order, as if no check had anything to say."""
+def _for_order(rule: Rule, terms: TermsData, order: PurchaseFacts, part: Part) -> Due:
+    """The rule's reward for one order, of which it counts ``part``, as if no check had anything to say."""
+    kind = reward_kinds.get(rule.kind)
     base = Due(
         rule,
         f"purchase:{order.id}",
-        order.currency,
+        kind.unit(rule, order.currency),
         NOTHING,
         Reward.State.GIVEN,
         purchase_id=order.id,
     )
-    full = reward_kinds.get(rule.kind).worth(rule, order.currency, order.eligible)
-    if full is None:
+    full = kind.worth(rule, order.currency, part.eligible)
+    minimum = rule.minimum_in(order.currency)
+    if full is None or minimum is None:
         return replace(base, state=Reward.State.REFUSED, reason="no_amount")
-    minimum = rule.minimum_spend.get(order.currency, NOTHING)
-    if order.eligible < minimum or order.eligible <= 0:
+    if part.eligible < minimum or part.eligible <= 0:
         return replace(base, state=Reward.State.REFUSED, reason="minimum")
     began = anchor(terms, order.facts)
     due_at = began + timedelta(days=terms.hold_days) if began else None
     base = replace(base, due_at=due_at, qualified_at=began)
     if order.facts.cancelled:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="cancelled")
-    if order.net <= 0:
+    if part.net <= 0:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="refunded")
-    if order.net < minimum:
+    if part.net < minimum:
         return replace(base, state=Reward.State.TAKEN_BACK, reason="below_minimum")
     worth = full
     reason = ""
-    if rule.refund_policy == RefundPolicy.PROPORTIONAL and order.net < order.eligible:
-        worth = credit.quantize(full * order.net / order.eligible, order.currency)
+    if rule.refund_policy == RefundPolicy.PROPORTIONAL and part.net < part.eligible:
+        worth = credit.quantize(full * part.net / part.eligible, base.currency)
         reason = "partly_refunded"
     if began is None:
         waiting_for = "payment" if order.facts.paid_at is None else "delivery"
@@ -321,6 +415,49 @@ def _reconsider(
     return due
 
 
+def _order_of_places(due: Due) -> tuple[bool, float, int]:
+    """First comes who qualified first; what has not yet, last."""
+    moment = due.qualified_at.timestamp() if due.qualified_at is not None else 0.0
+    return due.qualified_at is None, moment, due.purchase_id or 0
+
+
+def _give_friend_slots(
+    terms: TermsData, dues: list[Due], history: History, orders: list[PurchaseFacts], now: datetime
+) -> list[Due]:
+    """Places for one friend's orders under each rule, in the order (qualified at, purchase).
+
+    An order that was given back keeps its place; one that never happened had none. So the places follow from the
+    present facts alone, and do not move while orders qualify one after another. What stays because its order is no
+    longer watched keeps its place too.
+    """
+    if terms.friend_cap_count is None:
+        return dues
+    over = {order.id for order in orders if now > order.watch_until}
+    taken: dict[str, set[int]] = {}
+    result: dict[RewardKey, Due] = {}
+    for due in dues:
+        given = history.rewards.get(due.key)
+        if due.purchase_id in over and given is not None and given.posted > 0 and given.friend_slot:
+            result[due.key] = replace(due, friend_slot=given.friend_slot)
+            taken.setdefault(due.rule.key, set()).add(given.friend_slot)
+    for due in sorted(dues, key=_order_of_places):
+        if due.key in result:
+            continue
+        result[due.key] = due
+        if due.purchase_id is None or due.tier is not None or due.qualified_at is None:
+            continue
+        if due.state in (Reward.State.REFUSED, Reward.State.TO_CHECK):
+            continue
+        mine = taken.setdefault(due.rule.key, set())
+        number = next(number for number in count(1) if number not in mine)
+        if number <= terms.friend_cap_count:
+            mine.add(number)
+            result[due.key] = replace(due, friend_slot=number)
+        elif due.state != Reward.State.TAKEN_BACK:
+            result[due.key] = replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason="friend_cap")
+    return [result[due.key] for due in dues]
+
+
 def _give_slots(terms: TermsData, dues: list[Due], history: History) -> list[Due]:
     """Places under the advocate's cap, in the order (qualified at, purchase). A place once given is never given
     back.
@@ -330,13 +467,7 @@ def _give_slots(terms: TermsData, dues: list[Due], history: History) -> list[Due
     taken = dict(history.slots_taken)
     result: dict[RewardKey, Due] = {}
 
-    def order_of(due: Due) -> tuple[datetime, int]:
-        return (
-            due.qualified_at or datetime.max.replace(tzinfo=history.created_at.tzinfo),
-            due.purchase_id or 0,
-        )
-
-    for due in sorted(dues, key=order_of):
+    for due in sorted(dues, key=_order_of_places):
         given = history.rewards.get(due.key)
         if due.rule.side != Side.ADVOCATE:
             result[due.key] = due
@@ -378,6 +509,13 @@ def _state(
         return states.WAITING_ORDER, "cancelled" if never else "order", history.claim_expires_at
     if held:
         return states.TO_CHECK, history.holds[0], None
+    asked = _without_lines(terms, dues) if first is not None and not told else []
+    if asked and (not dues or any(rule.side == Side.ADVOCATE for rule in asked)):
+        # Waiting for what a rule is for, whatever becomes of the order that is there.
+        if now <= history.claim_expires_at:
+            return states.WAITING_ORDER, "other_products", history.claim_expires_at
+        if not dues:
+            return states.COMPLETE, "other_products", None
     by_state: dict[str, list[Due]] = {}
     for due in told or dues:
         by_state.setdefault(due.state, []).append(due)
@@ -412,13 +550,13 @@ def _next_check(
     orders: list[PurchaseFacts],
     history: History,
     dues: list[Due],
-    waits_for_order: bool,
+    waits: bool,
     now: datetime,
     check_every: timedelta,
 ) -> datetime | None:
     """When something can change without anybody telling us."""
     moments = [due.due_at for due in dues if due.due_at is not None and due.due_at > now]
-    if waits_for_order:
+    if waits:
         moments.append(history.claim_expires_at + timedelta(seconds=1))
     unfinished = {
         due.purchase_id

@@ -64,6 +64,8 @@ class Reward(models.Model):
     # Place under the advocate's cap: number ``slot`` of ``slot_period`` ("2026", "2026-11", "ever"). Never given back.
     slot = models.PositiveIntegerField(null=True)
     slot_period = models.CharField(max_length=7, blank=True)
+    # Place under the cap for one friend, in the order in which the friend's orders qualified.
+    friend_slot = models.PositiveIntegerField(null=True)
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=40, blank=True)
     due_at = models.DateTimeField(_("due"), null=True)
@@ -89,6 +91,11 @@ class Reward(models.Model):
                 fields=["advocate", "rule_key", "slot_period", "slot"],
                 name="referrals_slot_once",
                 condition=Q(slot__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["referral", "rule_key", "friend_slot"],
+                name="referrals_friend_slot_once",
+                condition=Q(friend_slot__isnull=False),
             ),
             models.CheckConstraint(
                 condition=Q(posted__gte=0, amount__gte=0), name="referrals_reward_not_negative"

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from wagtail_referrals import signals, tracking
+from wagtail_referrals.programs import TermsData, parse
 from wagtail_referrals.referrals import (
     PurchaseSnapshot,
     is_friend,
@@ -33,6 +34,13 @@ class Concern:
     referrals: list[Referral]
     # Was this very order recorded before? None: not asked.
     recorded: bool | None
+
+    def terms(self) -> list[TermsData]:
+        """The terms that the order may fall under. No query."""
+        rows = [referral.terms for referral in self.referrals]
+        if self.claim is not None:
+            rows.append(self.claim.terms)
+        return [parse(row) for row in {row.pk: row for row in rows}.values()]
 
 
 def whose_order(

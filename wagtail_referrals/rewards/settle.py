@@ -154,6 +154,7 @@ def _facts_from_json(observed: dict[str, Any]) -> Facts:
         shipped_at=moment("shipped_at"),
         cancelled=bool(observed.get("cancelled")),
         refunded=Decimal(observed.get("refunded", "0")),
+        refunded_lines={line: Decimal(amount) for line, amount in observed.get("refunded_lines", {}).items()},
     )
 
 
@@ -213,6 +214,7 @@ def _history(
             key: Given(
                 slot=reward.slot,
                 slot_period=reward.slot_period,
+                friend_slot=reward.friend_slot,
                 posted=reward.posted,
                 purchase_id=reward.purchase_id,
             )
@@ -263,9 +265,23 @@ def _apply_rewards(
         and reward.kind in reward_kinds
         and isinstance(reward_kinds.get(reward.kind), LedgerKind)
     )
+    _free_friend_slots(steps)
     for reward, owed in steps:
         failed |= not _post(reward, owed, terms, now)
     return failed
+
+
+def _free_friend_slots(steps: list[tuple[Reward, Due | None]]) -> None:
+    """Places that are another order's now. Before any is taken: each is there once."""
+    moved = [
+        reward
+        for reward, due in steps
+        if reward.friend_slot is not None and reward.friend_slot != (due.friend_slot if due else None)
+    ]
+    if moved:
+        Reward.objects.filter(pk__in=[reward.pk for reward in moved]).update(friend_slot=None)
+    for reward in moved:
+        reward.friend_slot = None
 
 
 def _is_known(rule: Rule | None) -> bool:
@@ -301,6 +317,7 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
     reward.amount = due.worth if due is not None else Decimal(0)
     if due is not None:
         reward.due_at, reward.slot, reward.slot_period = due.due_at, due.slot, due.slot_period
+        reward.friend_slot = due.friend_slot
     rule = terms.rule(str(reward.rule_key))
     if delta and rule is not None:
         reward.revision += 1
@@ -470,7 +487,7 @@ def _apply_referral(
     if change:
         budget.spend(terms.program_key, change)
         forget_open_terms()
-    is_open = verdict.waits_for_order or verdict.state in PENDING
+    is_open = verdict.waits_for_order or verdict.waits_for_more or verdict.state in PENDING
     hold_what_is_open(referral.claim, _still_open(referral, terms, rewards) if is_open else {})
     next_check = verdict.next_check_at
     if failed:
