@@ -16,7 +16,7 @@ from wagtail_referrals import messages, signals
 from wagtail_referrals.people import forget_person
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
-from wagtail_referrals.programs.models import Program
+from wagtail_referrals.programs.models import Audience, Program
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
@@ -61,6 +61,9 @@ def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 def connect() -> None:
+    # What is cached of open programs names who may offer them.
+    for signal in (published, unpublished, post_save, post_delete):
+        signal.connect(_forget_programs, sender=Audience, dispatch_uid="wagtail_referrals.audience")
     published.connect(program_published, sender=Program, dispatch_uid="wagtail_referrals.published")
     unpublished.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.unpublished")
     post_save.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.saved")

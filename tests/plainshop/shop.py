@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, Value
 
 from tests.plainshop.models import Basket, Order, Voucher
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.referrals import Facts, PurchaseSnapshot
+from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot
 
 CURRENCY = "EUR"
 
@@ -36,6 +36,22 @@ class PlainShop:
     def same_delivery_address(self, reference: str, user) -> bool:
         address = Order.objects.get(number=reference).address
         return bool(address) and Order.objects.filter(user=user, address=address).exists()
+
+    def orders_of_customers(self, user_id) -> CustomerOrders:
+        orders = Order.objects.filter(cancelled=False)
+        return CustomerOrders(
+            orders=orders if user_id is None else orders.filter(user=user_id),
+            customer="user",
+            placed_at="placed_at",
+            currency=Value(CURRENCY),
+            spent=F("goods") + F("shipping") - F("discount") - F("refunded"),
+        )
+
+    def ranges(self) -> list[tuple[str, str]]:
+        return []
+
+    def customers_who_bought(self, range_id: str, user_id):
+        return Order.objects.none().values("user")
 
     def start_url(self, request) -> str:
         return "/"

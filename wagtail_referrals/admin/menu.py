@@ -12,6 +12,7 @@ from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from wagtail_referrals.admin.advocates import AdvocateViewSet
+from wagtail_referrals.admin.audiences import AudienceViewSet
 from wagtail_referrals.admin.credit import AccountViewSet, EntryViewSet
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.programs import SUMMARY_URL, ProgramViewSet
@@ -29,6 +30,7 @@ class ReferralsGroup(SnippetViewSetGroup):
 
     items = (
         ProgramViewSet,
+        AudienceViewSet,
         ReferralViewSet,
         AdvocateViewSet,
         RewardViewSet,

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
@@ -33,7 +34,13 @@ from wagtail_referrals.kinds import (
     triggers,
 )
 from wagtail_referrals.programs import program_problems, rule_problems
-from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText, language_choices
+from wagtail_referrals.programs.models import (
+    Audience,
+    Program,
+    ProgramRule,
+    ProgramText,
+    language_choices,
+)
 
 
 class ProgramRuleForm(WagtailAdminModelForm):
@@ -104,6 +111,10 @@ class ProgramForm(WagtailAdminModelForm):
         self._known_keys: set[uuid.UUID] = (
             {rule.key for rule in self.instance.rules.all()} if self.instance.pk else set()
         )
+        if "audience" in self.fields:
+            field = self.fields["audience"]
+            field.queryset = Audience.objects.filter(Q(live=True) | Q(pk=self.instance.audience_id))
+            field.empty_label = _("Everybody")
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
@@ -234,6 +245,7 @@ def program_edit_handler() -> TabbedInterface:
             ObjectList(
                 [
                     FieldPanel("name"),
+                    FieldPanel("audience"),
                     RowsPanel(
                         "rules",
                         panels=RULE_PANELS,
@@ -245,6 +257,7 @@ def program_edit_handler() -> TabbedInterface:
                         [
                             FieldRowPanel([FieldPanel("hold_days"), FieldPanel("hold_anchor")]),
                             FieldRowPanel([FieldPanel("cap_count"), FieldPanel("cap_period")]),
+                            FieldPanel("friend_cap_count"),
                         ],
                         heading=_("How much later, and how often"),
                     ),

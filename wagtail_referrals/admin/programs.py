@@ -42,6 +42,7 @@ from wagtail_referrals.programs import (
     ProgramState,
     draft_data,
     presets,
+    program_audience_hints,
     program_hints,
     program_states,
     sentence,
@@ -109,6 +110,14 @@ class ProgramIndexView(IndexView):
         return buttons
 
 
+def all_hints(program: Program, rules: list[ProgramRule]) -> list[str]:
+    """What an editor should think about, of the program and of the audience that it is for."""
+    hints = program_hints(program, rules)
+    if program.audience is not None:
+        hints += program_audience_hints(program.audience)
+    return hints
+
+
 class ProgramFormMixin:
     """The sentence above the form, its script, and hints after saving."""
 
@@ -138,7 +147,7 @@ class ProgramFormMixin:
             css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]},
         )
         context["sentence"] = sentence(draft_data(program))
-        context["hints"] = program_hints(program, rules)
+        context["hints"] = all_hints(program, rules)
         context["sentence_url"] = self.sentence_url()
         context["form_rules_json"] = json.dumps(form_rules())
         return context
@@ -146,7 +155,7 @@ class ProgramFormMixin:
     def save_action(self) -> HttpResponse:
         response: HttpResponse = super().save_action()  # type: ignore[misc]
         if not self.expects_json_response:  # type: ignore[attr-defined]
-            for hint in program_hints(self.object, list(self.object.rules.all())):
+            for hint in all_hints(self.object, list(self.object.rules.all())):
                 messages.warning(self.request, hint)
         return response
 
@@ -303,7 +312,7 @@ class SentenceView(PermissionCheckedMixin, View):
             # Rows that are not this program's: the form was tampered with, or changed in another window.
             return HttpResponseBadRequest()
         return JsonResponse(
-            {"sentence": sentence(draft_data(program)), "hints": program_hints(program, rules)}
+            {"sentence": sentence(draft_data(program)), "hints": all_hints(program, rules)}
         )
 
 
@@ -327,7 +336,7 @@ class ProgramViewSet(SnippetViewSet):
     add_to_reference_index = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
-        return Program.objects.select_related("latest_revision").prefetch_related("rules", "texts")
+        return Program.objects.select_related("latest_revision", "audience").prefetch_related("rules", "texts")
 
     def register_chooser_viewset(self) -> None:
         """None: nothing chooses programs, and Wagtail's chooser is open to every editor."""

@@ -1,6 +1,22 @@
 """Programs that editors write, and the terms that are promised from them."""
 
-from wagtail_referrals.programs.names import program_names
+from wagtail_referrals.programs.audience_words import (
+    audience_hints,
+    audience_words,
+    program_audience_hints,
+)
+from wagtail_referrals.programs.audiences import (
+    Asked,
+    AudienceData,
+    AudienceRuleData,
+    CustomerFact,
+    audience_data,
+    audience_rule_problems,
+    customer_facts,
+    customers_in,
+    in_audience,
+)
+from wagtail_referrals.programs.names import program_names, programs_naming
 from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
 from wagtail_referrals.programs.presets import Preset, presets
 from wagtail_referrals.programs.problems import program_hints, program_problems, rule_problems
@@ -8,6 +24,7 @@ from wagtail_referrals.programs.states import ProgramState, program_states
 from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
 from wagtail_referrals.programs.words import (
     advocate_gets,
+    either_words,
     friend_gets,
     join_words,
     kept_gift,
@@ -18,15 +35,27 @@ from wagtail_referrals.programs.words import (
 )
 
 __all__ = [
+    "Asked",
+    "AudienceData",
+    "AudienceRuleData",
+    "CustomerFact",
     "OpenTerms",
     "Preset",
     "ProgramState",
     "TermsData",
     "advocate_gets",
+    "audience_data",
+    "audience_hints",
+    "audience_rule_problems",
+    "audience_words",
+    "customer_facts",
+    "customers_in",
     "draft_data",
+    "either_words",
     "forget_open_terms",
     "friend_gets",
     "heal_terms",
+    "in_audience",
     "join_words",
     "kept_gift",
     "kept_gift_words",
@@ -35,10 +64,12 @@ __all__ = [
     "parse",
     "pick_terms",
     "presets",
+    "program_audience_hints",
     "program_hints",
     "program_names",
     "program_problems",
     "program_states",
+    "programs_naming",
     "publish_terms",
     "rule_gets",
     "rule_problems",

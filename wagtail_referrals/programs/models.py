@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -28,8 +28,9 @@ from wagtail.models import (
 
 from wagtail_referrals.kinds import RefundPolicy, Side, reward_kind_choices, trigger_choices
 from wagtail_referrals.programs.amounts import AMOUNTS_HELP, AmountsField
+from wagtail_referrals.programs.audiences import customer_fact_choices
 
-__all__ = ["Budget", "Program", "ProgramRule", "ProgramText", "Terms"]
+__all__ = ["Audience", "AudienceRule", "Budget", "Program", "ProgramRule", "ProgramText", "Terms"]
 
 
 def at_most_days(days: int) -> MaxValueValidator:
@@ -48,6 +49,48 @@ def percent_field(verbose_name: object, **kwargs: object) -> models.DecimalField
         validators=[MinValueValidator(0), MaxValueValidator(100)],
         **kwargs,  # type: ignore[arg-type]
     )
+
+
+class Audience(DraftStateMixin, RevisionMixin, ClusterableModel):
+    """Customers, by rules over what the shop knows about them. It decides who may offer a program, so what counts is
+    the published row: drafts are in revisions.
+    """
+
+    class Match(models.TextChoices):
+        ALL = "all", _("all of these rules hold")
+        ANY = "any", _("at least one of these rules holds")
+
+    name = models.CharField(
+        _("name"),
+        max_length=100,
+        help_text=_("As editors read it in programs, for example “Members”. Customers do not see it."),
+    )
+    match = models.CharField(
+        _("a customer is in it if"), max_length=3, choices=Match.choices, default=Match.ALL
+    )
+
+    class Meta:
+        verbose_name = _("audience")
+        verbose_name_plural = _("audiences")
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name or gettext("(without a name)")
+
+
+class AudienceRule(Orderable):
+    """One fact, and what has to be true of it. ``options`` is what the fact asks for: see ``CustomerFact``."""
+
+    audience = ParentalKey(Audience, on_delete=models.CASCADE, related_name="rules")
+    fact = models.CharField(_("fact"), max_length=40, choices=customer_fact_choices)
+    options = models.JSONField(default=dict, blank=True, editable=False)
+
+    class Meta(Orderable.Meta):
+        verbose_name = _("rule")
+        verbose_name_plural = _("rules")
+
+    def __str__(self) -> str:
+        return self.get_fact_display()
 
 
 class Program(
@@ -86,6 +129,15 @@ class Program(
         pgettext_lazy("position", "order"),
         default=100,
         help_text=_("Where several programs are open, the one with the lowest number is offered."),
+    )
+    audience = models.ForeignKey(
+        Audience,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="programs",
+        verbose_name=_("who may refer"),
+        help_text=_("Leave empty for everybody. Judged when a friend follows the link: a promise stays."),
     )
     new_customers_only = models.BooleanField(
         _("for new customers only"),
@@ -134,6 +186,15 @@ class Program(
     cap_period = models.CharField(
         _("counted over"), max_length=5, choices=Period.choices, default=Period.YEAR
     )
+    friend_cap_count = models.PositiveIntegerField(
+        _("at most, rewards for one friend"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), at_most(1_000_000)],
+        help_text=_(
+            "How many orders of the same friend bring each reward, whoever gets it. Leave empty for no limit."
+        ),
+    )
     budget_amounts = AmountsField(
         _("budget"),
         help_text=_("When it is used up, nobody new is invited. What was promised is kept."),
@@ -161,6 +222,17 @@ class Program(
 
     def __str__(self) -> str:
         return self.name or gettext("(without a name)")
+
+    @classmethod
+    def from_serializable_data(
+        cls, data: dict[str, Any], check_fks: bool = True, strict_fks: bool = False
+    ) -> Program | None:
+        """A version of the past may name an audience that is gone: then it opens with none for the editor to see."""
+        audience = data.get("audience")
+        if check_fks and audience is not None and not Audience.objects.filter(pk=audience).exists():
+            data = {**data, "audience": None}
+        program: Program | None = super().from_serializable_data(data, check_fks, strict_fks)
+        return program
 
     @property
     def preview_modes(self) -> list[tuple[str, str]]:

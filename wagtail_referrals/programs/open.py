@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.core.cache import cache
 from django.utils import timezone
 
 from wagtail_referrals.programs import budget
+from wagtail_referrals.programs.audiences import AudienceData, audience_data, in_audience
 from wagtail_referrals.programs.models import Budget
 from wagtail_referrals.programs.terms import TermsData, live_programs, publish_terms
 
@@ -25,6 +26,8 @@ class OpenTerms:
     go_live_at: datetime | None
     expire_at: datetime | None
     data: TermsData
+    # Who may offer it; None: everybody.
+    audience: AudienceData | None = None
 
     def is_open(self, now: datetime) -> bool:
         return (self.go_live_at is None or self.go_live_at <= now) and (
@@ -33,7 +36,7 @@ class OpenTerms:
 
 
 def forget_open_terms() -> None:
-    """After a program was published, closed, deleted, or its budget changed sides."""
+    """After a program or an audience was published, closed, deleted, or a budget changed sides."""
     cache.delete(CACHE_KEY)
 
 
@@ -55,6 +58,7 @@ def _read(now: datetime) -> list[OpenTerms]:
                     go_live_at=program.go_live_at,
                     expire_at=program.expire_at,
                     data=data,
+                    audience=audience_data(program.audience) if program.audience is not None else None,
                 )
             )
     return found
@@ -71,9 +75,21 @@ def open_terms(*, site_id: int | None, now: datetime | None = None) -> list[Open
 
 
 def pick_terms(
-    *, site_id: int | None, advocate_state: str = "active", now: datetime | None = None
+    *,
+    site_id: int | None,
+    advocate_state: str = "active",
+    user_id: Any = None,
+    now: datetime | None = None,
 ) -> OpenTerms | None:
-    """The first open program that this advocate may offer."""
+    """The first open program, in the editor's order, that this advocate may offer.
+
+    ``user_id`` is the primary key of the advocate's account; ``None`` for a guest and for nobody in particular, whom
+    only programs for everybody are for. Asks the shop only where a program has an audience, and seldom: see
+    ``in_audience``.
+    """
     if advocate_state != "active":
         return None
-    return next(iter(open_terms(site_id=site_id, now=now)), None)
+    for offer in open_terms(site_id=site_id, now=now):
+        if in_audience(offer.audience, user_id, now=now):
+            return offer
+    return None

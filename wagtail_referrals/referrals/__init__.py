@@ -1,5 +1,6 @@
 """Referrals, the orders that belong to them, the timeline, and the port to the shop."""
 
+from wagtail_referrals.referrals import customers  # noqa: F401  (registers what audiences ask)
 from wagtail_referrals.referrals.attribution import (
     is_friend,
     is_recorded,
@@ -8,11 +9,12 @@ from wagtail_referrals.referrals.attribution import (
     register_friend,
 )
 from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate, reason_words
-from wagtail_referrals.referrals.shop import Facts, PurchaseSnapshot, Shop, get_shop
+from wagtail_referrals.referrals.shop import CustomerOrders, Facts, PurchaseSnapshot, Shop, get_shop
 from wagtail_referrals.referrals.timeline import event_words, events_of, record
 
 __all__ = [
     "REASONS",
+    "CustomerOrders",
     "Facts",
     "PurchaseSnapshot",
     "Shop",

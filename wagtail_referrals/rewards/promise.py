@@ -127,7 +127,9 @@ def _from_code(
         return None
     if tied is not None and tied.advocate_id == holder.advocate_id:
         return tied
-    picked = pick_terms(site_id=site_id, advocate_state=holder.advocate_state, now=now)
+    picked = pick_terms(
+        site_id=site_id, advocate_state=holder.advocate_state, user_id=holder.user_id, now=now
+    )
     if picked is None:
         return None
     return _make(

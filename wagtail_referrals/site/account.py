@@ -207,7 +207,9 @@ def balance_of(account: Account, number: Any) -> Balance:
 
 def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) -> dict[str, Any]:
     """Everything on the page, for the customer who asks."""
-    offer = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state=advocate.state)
+    offer = programs.pick_terms(
+        site_id=tracking.site_id_for(request), advocate_state=advocate.state, user_id=advocate.user_id
+    )
     data = offer.data if offer else None
     return {
         "advocate": advocate,

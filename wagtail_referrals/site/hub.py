@@ -31,8 +31,15 @@ def _steps() -> list[dict[str, str]]:
 
 def hub_context(request: HttpRequest, page: Any) -> dict[str, Any]:
     """For the template of a hub page. A visitor without an account costs no query of ours but the cached offer."""
-    # The one that a link would bring today: what a further open program gives, nobody can choose.
-    picked = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state="active")
+    user = getattr(request, "user", None)
+    known = user is not None and user.is_authenticated
+    # The one that their link would bring today, and for who is not known the one that is for everybody: what a further
+    # open program gives, nobody can choose.
+    picked = programs.pick_terms(
+        site_id=tracking.site_id_for(request),
+        advocate_state="active",
+        user_id=user.pk if user is not None and known else None,
+    )
     offer = None
     if picked is not None:
         offer = {
@@ -47,14 +54,8 @@ def hub_context(request: HttpRequest, page: Any) -> dict[str, Any]:
         "steps": [block.value for block in page.steps] if page.steps else _steps() if offer else [],
         "sharing": None,
     }
-    user = getattr(request, "user", None)
     # In the editor's preview nobody becomes a referrer.
-    if (
-        picked is not None
-        and user is not None
-        and user.is_authenticated
-        and not getattr(request, "is_preview", False)
-    ):
+    if picked is not None and known and not getattr(request, "is_preview", False):
         advocate = people.find_advocate(user)
         if advocate is not None and advocate.name_confirmed_at is not None and advocate.state == "active":
             context["sharing"] = sharing_of(request, advocate, picked.data)

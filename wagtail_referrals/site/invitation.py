@@ -203,7 +203,7 @@ def is_customer(request: HttpRequest) -> bool:
 
 
 def general_invitation(request: HttpRequest, kind: Kind = "general") -> Invitation:
-    """Nobody's: what the first open program offers, without a name."""
+    """Nobody's: what the first program that is open to everybody offers, without a name."""
     offer = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state="active")
     return Invitation(kind=kind, data=offer.data if offer else None, start_url=shop_start(request))
 

@@ -87,7 +87,10 @@ def _without_invitation(request: HttpRequest) -> HttpResponse:
 def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
     now = timezone.now()
     offer = programs.pick_terms(
-        site_id=tracking.site_id_for(request), advocate_state=holder.advocate_state, now=now
+        site_id=tracking.site_id_for(request),
+        advocate_state=holder.advocate_state,
+        user_id=holder.user_id,
+        now=now,
     )
     user: Any = getattr(request, "user", None)
     if user is not None and user.is_authenticated and user.pk == holder.user_id:
@@ -160,7 +163,9 @@ def picture(request: HttpRequest, code: str) -> HttpResponse:
     language = share_language(request, holder)
     with translation.override(language):
         site_id = tracking.site_id_for(request)
-        offer = programs.pick_terms(site_id=site_id, advocate_state=holder.advocate_state)
+        offer = programs.pick_terms(
+            site_id=site_id, advocate_state=holder.advocate_state, user_id=holder.user_id
+        )
         invitation = Invitation("friend", holder.public_name, data=offer.data if offer else None)
         page = landing.find_landing_page(
             site_id=site_id, page_id=offer.data.landing_page_id if offer else None, language=language

@@ -61,8 +61,10 @@ def referral_thank_you(context: template.Context, order_email: str = "", user: A
 
 
 def _panel(request: Any, order_email: str, user: Any) -> dict[str, Any] | None:
-    offer = programs.pick_terms(site_id=tracking.site_id_for(request), advocate_state="active")
     known = user is not None and user.is_authenticated
+    offer = programs.pick_terms(
+        site_id=tracking.site_id_for(request), advocate_state="active", user_id=user.pk if known else None
+    )
     if offer is None or (not known and not order_email):
         return None
     advocate = people.advocate_for(user) if known else people.advocate_for_guest(order_email)

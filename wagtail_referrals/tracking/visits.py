@@ -72,7 +72,12 @@ def record_visit(
     if only_looks(request):
         return None
     if offer is None:
-        offer = pick_terms(site_id=site_id_for(request), advocate_state=holder.advocate_state, now=moment)
+        offer = pick_terms(
+            site_id=site_id_for(request),
+            advocate_state=holder.advocate_state,
+            user_id=holder.user_id,
+            now=moment,
+        )
     arrival = arrival_of(request)
     earlier = arrival.ticket
     if offer is not None and _same_arrival(earlier, holder, offer):
