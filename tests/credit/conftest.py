@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.books import LEDGER, assert_audit_clean
 from tests.credit.audit import assert_books_agree
 from wagtail_referrals import credit
 
@@ -44,6 +45,7 @@ def books(db: None) -> Iterator[None]:
     """Every amount can be recomputed from the entries, whatever the test did."""
     yield
     assert_books_agree()
+    assert_audit_clean(only=LEDGER)
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ class PaperLot:
     remaining: int
     expires_at: datetime | None
     reserved: int = 0
+    # What expired of it and was not forgiven.
+    unused: int = 0
+
+    def expire(self) -> None:
+        self.unused += self.free
+        self.remaining = self.reserved
 
     @property
     def free(self) -> int:
@@ -62,8 +68,13 @@ class PaperAccount:
                 taken.append((lot, part))
         return taken
 
-    def recover(self, now: datetime) -> None:
-        self.shortfall -= sum(part for _, part in self.take(self.by_expiry(now), self.shortfall))
+    def recover(self, now: datetime, freed: list[PaperLot] | None = None) -> None:
+        there = [
+            lot
+            for lot in self.by_expiry(now, lapsed=True)
+            if not lot.expires_at or lot.expires_at > now or any(lot is one for one in freed or [])
+        ]
+        self.shortfall -= sum(part for _, part in self.take(there, self.shortfall))
 
 
 @dataclass
@@ -88,7 +99,13 @@ class Paper:
         everything, in_time = account.by_expiry(now, lapsed=True), account.by_expiry(now)
         own = [lot for lot in everything if source and lot.source == source]
         others = [lot for lot in in_time if not any(lot is one for one in own)]
-        account.shortfall += amount - sum(part for _, part in account.take(own + others, amount))
+        amount -= sum(part for _, part in account.take(own, amount))
+        for lot in account.lots:
+            if source and lot.source == source:
+                forgiven = min(lot.unused, amount)
+                lot.unused -= forgiven
+                amount -= forgiven
+        account.shortfall += amount - sum(part for _, part in account.take(others, amount))
 
     def subtract(self, currency: str, amount: int, now: datetime) -> None:
         account = self.accounts.get(currency, PaperAccount())
@@ -112,8 +129,11 @@ class Paper:
             if last.account is account:
                 # The shortfall is paid with what is freed, before anything is set aside again.
                 freed = sum(part for lot, part in last.held if not lot.expires_at or lot.expires_at > now)
+                # What expired while it was set aside pays as well, and first.
+                lapsed = sum(part for lot, part in last.held if lot.expires_at and lot.expires_at <= now)
+                lapsed += sum(lot.free for lot, _ in last.held if lot.expires_at and lot.expires_at <= now)
                 there = account.available(now) + freed
-                there -= min(there, account.shortfall)
+                there -= min(there, max(account.shortfall - lapsed, 0))
             else:
                 there = account.available(now)
             if there < amount:
@@ -132,11 +152,12 @@ class Paper:
         self.attempts.setdefault(order, []).append(reservation)
 
     def end(self, reservation: PaperReservation, state: str, now: datetime) -> None:
+        freed = [lot for lot, _ in reservation.held]
         for lot, part in reservation.held:
             lot.reserved -= part
         reservation.held = []
         reservation.state = state
-        reservation.account.recover(now)
+        reservation.account.recover(now, freed)
 
     def release(self, order: str, now: datetime) -> None:
         last = self.last(order)
@@ -191,7 +212,7 @@ class Paper:
                     account.lots.append(PaperLot("", part - owed, part - owed, None))
                 continue
             if lot.expires_at and lot.expires_at <= now:
-                lot.remaining = lot.reserved
+                lot.expire()
                 lot.expires_at = now + timedelta(days=30)
             lot.remaining += part
         account.recover(now)
@@ -204,7 +225,7 @@ class Paper:
             if lot.expires_at and lot.expires_at <= now and lot.free
         ]
         for lot in due:
-            lot.remaining = lot.reserved
+            lot.expire()
         return len(due)
 
     def expire_reservations(self, now: datetime) -> int:

@@ -105,6 +105,68 @@ def test_taking_back_from_nothing_still_writes_one_entry(customer, now, books):
     assert Account.objects.get().shortfall == D(5)
 
 
+def test_what_expired_unused_is_owed_by_nobody(customer, give, set_aside, now):
+    """10 of 15 expired and 5 were spent: only the 5 are owed, and nothing is taken of what came for something else."""
+    give("15", source="reward:1", days=5)
+    set_aside("5")
+    credit.capture(order_number="100001", now=now)
+    later = now + timedelta(days=6)
+    credit.expire(now=later)
+    entry = claw_back(customer, "15", "reward:1:2", later, source="reward:1")
+    assert (entry.kind, entry.lot_id, entry.shortfall_delta) == (Entry.Kind.CLAWBACK, None, D(15))
+    forgiven = Entry.objects.get(kind=Entry.Kind.FORGIVEN)
+    assert (forgiven.key, forgiven.part, forgiven.lot_id) == ("reward:1:2", 1, Lot.objects.get().pk)
+    assert (forgiven.amount, forgiven.reserved_delta, forgiven.shortfall_delta) == (0, 0, D(-10))
+    account = Account.objects.get()
+    assert (account.balance, account.shortfall) == (D(0), D(5))
+
+
+def test_what_expired_is_forgiven_before_others_are_touched_and_once(customer, give, set_aside, now):
+    give("15", source="reward:1", days=5)
+    set_aside("5")
+    credit.capture(order_number="100001", now=now)
+    later = now + timedelta(days=6)
+    credit.expire(now=later)
+    give("20", source="reward:2")
+    claw_back(customer, "7.50", "reward:1:2", later, source="reward:1")
+    assert (Account.objects.get().balance, Account.objects.get().shortfall) == (D(20), D(0))
+    # 2.50 are left that expired; 5 were spent.
+    claw_back(customer, "7.50", "reward:1:3", later, source="reward:1")
+    assert (Account.objects.get().balance, Account.objects.get().shortfall) == (D(15), D(0))
+    assert (
+        sum(Entry.objects.filter(kind=Entry.Kind.FORGIVEN).values_list("shortfall_delta", flat=True)) == -10
+    )
+
+
+def test_given_again_and_expired_again_is_forgiven_again(customer, give, now):
+    for turn in (1, 2):
+        give("15", source="reward:1", days=5, key=f"reward:1:{2 * turn - 1}")
+        credit.expire(now=now + timedelta(days=6))
+        claw_back(customer, "15", f"reward:1:{2 * turn}", now + timedelta(days=7), source="reward:1")
+        assert Account.objects.get().shortfall == D(0)
+    assert Entry.objects.filter(kind=Entry.Kind.FORGIVEN).count() == 2
+
+
+def test_without_a_source_nothing_is_forgiven(customer, give, now):
+    give("15", days=5)
+    later = now + timedelta(days=6)
+    credit.expire(now=later)
+    claw_back(customer, "15", "reward:1:2", later)
+    assert Account.objects.get().shortfall == D(15)
+
+
+def test_what_was_set_aside_while_it_expired_pays_what_was_to_be_recovered(customer, give, set_aside, now):
+    """Taken back while it was set aside, freed after it had expired: the customer never had it, and owes nothing."""
+    give("10", source="reward:1", days=5)
+    set_aside("10", expires_at=now + timedelta(days=7))
+    claw_back(customer, "10", "reward:1:2", now, source="reward:1")
+    assert Account.objects.get().shortfall == D(10)
+    credit.release(order_number="100001", now=now + timedelta(days=6))
+    credit.expire(now=now + timedelta(days=6))
+    account = Account.objects.get()
+    assert (account.balance, account.reserved, account.shortfall) == (D(0), D(0), D(0))
+
+
 def test_taking_back_skips_what_has_expired_elsewhere(customer, give, now):
     give("10", days=1)
     give("4", days=40)

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.books import LEDGER, assert_audit_clean
 from tests.credit.audit import assert_books_agree
 from tests.credit.conftest import NOON
 from tests.credit.model import Paper, Refused
@@ -47,6 +48,7 @@ class Ledger(RuleBasedStateMachine):
         self.user = get_user_model().objects.create_user(username="customer")
 
     def teardown(self) -> None:
+        assert_audit_clean(only=LEDGER)
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
 

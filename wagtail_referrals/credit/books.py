@@ -242,11 +242,16 @@ class Books:
             wanted -= amount
         return wanted
 
-    def recover(self, key: str) -> None:
-        """Pay the shortfall from what can be spent; the entries have the key ``<key>:recovery``."""
+    def recover(self, key: str, *, freed: Iterable[Lot] = ()) -> None:
+        """Pay the shortfall from what can be spent; the entries have the key ``<key>:recovery``.
+
+        Also from ``freed`` lots that expired while they were set aside: an order would have spent them, too.
+        """
         if self.account.shortfall <= 0:
             return
-        for lot, amount in share(self.account.shortfall, self.spendable_lots()):
+        just_freed = {lot.pk for lot in freed}
+        lots = [lot for lot in self.open_lots() if lot.pk in just_freed or not self.lapsed(lot)]
+        for lot, amount in share(self.account.shortfall, lots):
             self.move(Entry.Kind.RECOVERY, f"{key}:recovery", lot=lot, amount=-amount, shortfall=-amount)
 
     def expire(self, lot: Lot) -> bool:

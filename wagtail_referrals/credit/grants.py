@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from wagtail_referrals.credit.books import (
+    ZERO,
     Books,
     locked,
     open_account,
@@ -64,9 +65,11 @@ def claw_back(
 ) -> Entry:
     """Take credit back: from the lots with this source, then from those that expire soonest; the rest is a shortfall.
 
-    What is set aside for an order is left alone. ``user`` may be ``None`` when the customer was deleted: the account
-    is then the one that has a lot with this source. Locks the account and its lots. Returns the first entry; there is
-    one even if everything became a shortfall. Raises ``ValueError`` as ``grant`` does.
+    What expired of the lots with this source, unused, is owed by nobody: a FORGIVEN entry for each of them sets it
+    against the shortfall, before others are touched. What is set aside for an order is left alone. ``user`` may be
+    ``None`` when the customer was deleted: the account is then the one that has a lot with this source. Idempotent by
+    ``key``. Locks the account, then its lots. Returns the first entry; there is one even if everything became a
+    shortfall. Raises ``ValueError`` as ``grant`` does.
     """
     amount = positive(amount, currency)
     account = _account(user, currency, source, key)
@@ -76,11 +79,37 @@ def claw_back(
     books = Books(account, now or timezone.now())
     own = [lot for lot in books.open_lots() if source and lot.source == source]
     others = [lot for lot in books.spendable_lots() if lot not in own]
-    missing = books.take(Entry.Kind.CLAWBACK, key, [*own, *others], amount)
-    if missing > 0:
-        books.move(Entry.Kind.CLAWBACK, key, shortfall=missing)
+    missing = books.take(Entry.Kind.CLAWBACK, key, own, amount)
+    forgiven = _expired_unused(account, source, missing) if source and missing > 0 else []
+    pardoned = sum((part for _lot, part in forgiven), ZERO)
+    missing = books.take(Entry.Kind.CLAWBACK, key, others, missing - pardoned)
+    if missing + pardoned > 0:
+        books.move(Entry.Kind.CLAWBACK, key, shortfall=missing + pardoned)
+    for lot, part in forgiven:
+        books.move(Entry.Kind.FORGIVEN, key, lot=books.keep(lot), shortfall=-part)
     books.write()
     return _first(key)
+
+
+def _expired_unused(account: Account, source: str, most: Decimal) -> list[tuple[Lot, Decimal]]:
+    """What expired of the lots with this source and was not forgiven before, at most ``most``, the oldest lot first."""
+    moved = Entry.objects.filter(
+        lot__account_id=account.pk, lot__source=source, kind__in=(Entry.Kind.EXPIRE, Entry.Kind.FORGIVEN)
+    )
+    lots: dict[int, Lot] = {}
+    expired: dict[int, Decimal] = {}
+    for entry in moved.select_related("lot").order_by("lot_id", "pk"):
+        if entry.lot is not None:
+            lots[entry.lot.pk] = entry.lot
+            change = entry.shortfall_delta - entry.amount
+            expired[entry.lot.pk] = expired.get(entry.lot.pk, ZERO) + change
+    found = []
+    for pk, left in expired.items():
+        part = min(left, most)
+        if part > 0:
+            most -= part
+            found.append((lots[pk], part))
+    return found
 
 
 @transaction.atomic

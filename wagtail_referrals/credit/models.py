@@ -169,6 +169,8 @@ class Entry(models.Model):
         REFUND = "refund", pgettext_lazy("movement", "given back")
         EXPIRE = "expire", pgettext_lazy("movement", "expired")
         CLAWBACK = "clawback", pgettext_lazy("movement", "taken back")
+        # Of what was to be taken back, the part that had expired unused: nobody owes it.
+        FORGIVEN = "forgiven", pgettext_lazy("movement", "had expired already")
         RECOVERY = "recovery", pgettext_lazy("movement", "recovered")
         ADJUST = "adjust", pgettext_lazy("movement", "adjusted")
 

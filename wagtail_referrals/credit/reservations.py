@@ -268,9 +268,10 @@ def _end(order_number: str, state: Reservation.State, now: datetime | None) -> R
 def _free(books: Books, reservation: Reservation, state: Reservation.State) -> None:
     """Free what is set aside and pay a shortfall with it; the caller writes the books."""
     key = f"release:{reservation.key}"
-    for lot, amount in _held(books, reservation):
+    held = _held(books, reservation)
+    for lot, amount in held:
         books.move(Entry.Kind.RELEASE, key, lot=lot, reserved=-amount, reservation=reservation)
-    books.recover(key)
+    books.recover(key, freed=[lot for lot, _amount in held])
     _set_state(reservation, state)
 
 
