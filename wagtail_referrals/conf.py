@@ -5,9 +5,12 @@ Every key is optional but ``SHOP``. A value is read at each use, so that tests c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from babel.numbers import is_currency
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
@@ -17,8 +20,10 @@ DEFAULTS: Final[dict[str, Any]] = {
     "SHOP": None,
     # First part of the share link: /r/<code>/.
     "SHARE_PREFIX": "r",
-    # ISO 4217 codes (or names of points) that editors can give amounts in; the first is the default.
+    # ISO 4217 codes that editors can give amounts in; the first is the default.
     "CURRENCIES": ["EUR"],
+    # {"unit": code of the shop's points, "name": their name}, see ``points``. None: the shop has no points.
+    "POINTS": None,
     "COOKIE_NAME": "referral",
     # None: the cookie belongs to the host that set it.
     "COOKIE_DOMAIN": None,
@@ -56,3 +61,47 @@ def load(name: str) -> Callable[..., Any] | None:
 def currencies() -> list[str]:
     """Currencies in which editors can give amounts, the default first."""
     return list(get("CURRENCIES"))
+
+
+@dataclass(frozen=True)
+class Points:
+    """A unit of the shop's own that is no money: ``unit`` stands where a currency would.
+
+    ``name`` is what people read: a text, or ``ngettext_lazy("leaf", "leaves")``, which is asked for each number.
+    """
+
+    unit: str
+    name: Any
+
+    def named(self, number: int) -> str:
+        """The name as it goes with ``number``, in the current language."""
+        try:
+            return str(self.name % number)
+        except TypeError:
+            # One name, whatever the number.
+            return str(self.name)
+
+
+def points() -> Points | None:
+    """The shop's points; ``None`` where it has none. Raises ``ImproperlyConfigured`` for a setting that cannot be."""
+    setting = get("POINTS")
+    if setting is None:
+        return None
+    if not isinstance(setting, Mapping) or set(setting) != {"unit", "name"}:
+        raise ImproperlyConfigured('WAGTAIL_REFERRALS["POINTS"] is {"unit": ..., "name": ...} or None.')
+    unit = setting["unit"]
+    if not isinstance(unit, str) or not re.fullmatch(r"[A-Z][A-Z0-9]{1,11}", unit):
+        raise ImproperlyConfigured(
+            f'The unit of WAGTAIL_REFERRALS["POINTS"] is 2 to 12 capital letters and digits, not "{unit}".'
+        )
+    if is_currency(unit):
+        raise ImproperlyConfigured(
+            f'The unit of WAGTAIL_REFERRALS["POINTS"], "{unit}", is a currency: points would be spent as money.'
+        )
+    return Points(unit, setting["name"])
+
+
+def units() -> list[str]:
+    """What rewards are counted in: the currencies, and the unit of the shop's points."""
+    found = points()
+    return currencies() + ([found.unit] if found else [])

@@ -7,7 +7,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from babel.core import Locale, UnknownLocaleError
 from babel.numbers import format_currency, format_decimal, get_currency_precision, is_currency
 from babel.numbers import format_percent as babel_percent
-from django.utils.translation import get_language, to_locale
+from django.utils.translation import get_language, pgettext, to_locale
+
+from wagtail_referrals import conf
+
+
+def is_money(currency: str) -> bool:
+    """Is it a currency? Other units, as a shop's points, pay for no order."""
+    return bool(is_currency(currency))
 
 
 def exponent(currency: str) -> Decimal:
@@ -15,7 +22,7 @@ def exponent(currency: str) -> Decimal:
 
     Currencies with three decimals are held to two, as Oscar stores two.
     """
-    if not is_currency(currency):
+    if not is_money(currency):
         return Decimal(1)
     return Decimal(1).scaleb(-min(get_currency_precision(currency), 2))
 
@@ -34,10 +41,20 @@ def babel_locale() -> Locale:
 
 
 def format_money(amount: Decimal, currency: str) -> str:
-    """``amount`` as read in the current language: "15,00 €" in French, "€15.00" in English, "120 points"."""
-    if not is_currency(currency):
-        return f"{format_decimal(amount, locale=babel_locale())} {currency}"
+    """``amount`` as read in the current language: "15,00 €" in French, "€15.00" in English, "120 leaves"."""
+    if not is_money(currency):
+        # Translators: a number of points and their name, like "120 leaves".
+        return pgettext("points", "%(number)s %(name)s") % {
+            "number": format_decimal(amount, locale=babel_locale()),
+            "name": unit_name(currency, int(amount)),
+        }
     return str(format_currency(amount, currency, locale=babel_locale()))
+
+
+def unit_name(currency: str, number: int = 2) -> str:
+    """What people call the unit: the shop's name for its points ("leaf", "leaves"), else the code as it is."""
+    points = conf.points()
+    return points.named(number) if points is not None and points.unit == currency else currency
 
 
 def format_percent(percent: Decimal) -> str:
