@@ -26,6 +26,8 @@ logger = logging.getLogger("oscar_integration")
 # Code of the payment.SourceType under which Oscar lists what was paid with credit.
 SOURCE_CODE: Final = "referral-credit"
 
+# Set on an order that was asked already: nothing is set aside for it any more.
+_ASKED: Final = "_referral_credit_asked"
 # The order number that a view of ours is placing without credit, if it is.
 _without_credit: ContextVar[str | None] = ContextVar("referral_credit_not_used", default=None)
 
@@ -43,10 +45,12 @@ def paid_without_credit(order_number: str) -> Iterator[None]:
 def capture_for_order(order: Any) -> None:
     """Spend the credit that was set aside for this order and list it among the order's payment sources.
 
-    For receivers of ``order_placed`` and for repairs: called again, it changes nothing. Never raises; what goes wrong
-    is rolled back to a savepoint and logged. No query for guests, nor where our view places an order without credit.
+    For repairs, and for receivers of an order that is being made: in its own transaction, so that there is no order
+    without its credit, whatever dies in between. Called again, it changes nothing, with no query for an order that has
+    just been asked. Never raises; what goes wrong is rolled back to a savepoint and logged. No query for guests, nor
+    where our view places an order without credit.
     """
-    if order.user_id is None or _without_credit.get() == str(order.number):
+    if order.user_id is None or _without_credit.get() == str(order.number) or getattr(order, _ASKED, False):
         return
     try:
         try:
@@ -54,6 +58,7 @@ def capture_for_order(order: Any) -> None:
         except IntegrityError:
             # The first order that is paid with credit: its kind of payment source is not there yet.
             _capture(order, prepare=make_source_type)
+        setattr(order, _ASKED, True)
     except Exception:
         logger.exception("Order #%s: referral credit could not be captured", order.number)
 

@@ -5,7 +5,7 @@ that the shop wrote is handed the remainder. The order of things, for one attemp
 
 1. ``handle_payment`` sets the credit aside under the order number, before anything is charged.
 2. The shop's ``handle_payment`` charges the rest. What it raises frees the credit again, but for ``RedirectRequired``.
-3. ``order_placed`` spends it (``oscar_integration.capture``); what is never placed expires.
+3. The order that is created spends it (``oscar_integration.capture``); what is never placed expires.
 
 The shopper's choice and the number it was set aside for live in Oscar's checkout session, next to the number of the
 submitted basket: whatever loses one loses the other, so no order is placed under a number whose credit was forgotten.

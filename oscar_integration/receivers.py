@@ -50,15 +50,8 @@ def _guarded(what: str, work: Callable[[], None]) -> None:
 
 
 def on_basket_addition(sender: Any, request: Any, **kwargs: Any) -> None:
-    if not baskets.has_trace(request):
-        return
-
-    def work() -> None:
-        claim = baskets.commit(request)
-        if claim is not None:
-            baskets.synchronise(request, claim)
-
-    _guarded("Tying an invitation to a basket", work)
+    if baskets.is_concerned(request):
+        _guarded("Tying an invitation to a basket", lambda: baskets.after_addition(request))
 
 
 def on_voucher_addition(sender: Any, **kwargs: Any) -> None:
@@ -134,6 +127,7 @@ def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
 
 def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
     """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
+    # Also for an order that was there before it was placed, or whose credit could not be spent when it was made.
     capture_for_order(order)
     try:
         if user is not None and user.pk is not None and user.pk == order.user_id:
@@ -224,7 +218,9 @@ def _concerns_status(created: bool, update_fields: Any) -> bool:
 def on_order_saved(
     sender: Any, instance: Any, created: bool, raw: bool = False, update_fields: Any = None, **kwargs: Any
 ) -> None:
-    """Shops also write the status directly, which sends no signal of Oscar's."""
+    """Shops also write the status directly, which sends no signal of Oscar's. A new order is paid with credit."""
+    if created and not raw:
+        capture_for_order(instance)
     if raw or not _concerns_status(created, update_fields):
         return
     look_soon(instance.pk, instance)
