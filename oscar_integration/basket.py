@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,13 +20,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.functional import SimpleLazyObject, empty
+from django.utils.html import conditional_escape
 from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
-from oscar.core.utils import get_default_currency, redirect_to_referrer
+from oscar.core.utils import redirect_to_referrer
 
-from oscar_integration import vouchers
+from oscar_integration import basket_gifts, vouchers
+from oscar_integration.basket_gifts import total_words
+from oscar_integration.remembered import memory, remember
+from oscar_integration.vouchers import applied_codes, apply_offers
 from wagtail_referrals import credit, people, rewards, tracking
 
 if TYPE_CHECKING:
@@ -36,9 +41,6 @@ else:
     _BasketView = _VoucherAddView = _CheckoutView = object
 
 logger = logging.getLogger("oscar_integration")
-
-# What the browser's session remembers of an invitation; there is none without one.
-SESSION_KEY: Final = "wagtail_referrals.basket"
 
 
 # Without a request
@@ -66,9 +68,22 @@ def attach_claim(basket: Any, token: str, *, now: Any = None) -> Any | None:
         if claim is None:
             return None
         added = add_vouchers(basket, [grant.code for grant in rewards.active_discounts(claim)])
+        if basket.has_strategy and not basket.is_empty:
+            put_gifts(basket, added)
     if added:
         basket.reset_offer_applications()
     return claim
+
+
+def put_gifts(basket: Any, added: Iterable[Any]) -> None:
+    """Put in what these vouchers make free, where the minimum is met. Taking it out again is the caller's."""
+    for voucher in added:
+        for offer in voucher.offers.select_related("condition"):
+            condition = offer.condition.proxy()
+            if not isinstance(condition, vouchers.GiftCondition) or not condition.is_met(basket):
+                continue
+            if vouchers.line_of(basket.all_lines(), condition.product_id) is None:
+                basket_gifts.put_in(basket, condition.product_id)
 
 
 def add_vouchers(basket: Any, codes: Iterable[str]) -> list[Any]:
@@ -87,34 +102,79 @@ def add_vouchers(basket: Any, codes: Iterable[str]) -> list[Any]:
     return missing
 
 
-def apply_offers(request: HttpRequest) -> None:
-    """Work out the discounts of the request's basket anew."""
+# Rewards that a customer uses
+
+
+def use_discount(request: HttpRequest, grant: Any) -> None:
+    """Put a discount that may be used into the basket of this request, with its product, and say what it gives."""
     basket = request.basket  # type: ignore[attr-defined]
-    basket.reset_offer_applications()
-    get_class("offer.applicator", "Applicator")().apply(basket, request.user, request)
+    if basket.pk is None:
+        basket.save()
+    removed = [code for code in memory(request).get("removed", ()) if code != grant.code]
+    remember(request, removed=removed)
+    with transaction.atomic():
+        add_vouchers(basket, [grant.code])
+        apply_offers(request)
+        if grant.code in vouchers.gifts_of(basket):
+            basket_gifts.tend(request, asked=[grant.code])
+        else:
+            _say_reward(request, grant)
 
 
-# What the session remembers
+def accept_discount(request: HttpRequest, text: str) -> bool:
+    """Take the code of a reward that was typed into the voucher field; False leaves it to Oscar's own answer."""
+    basket = request.basket  # type: ignore[attr-defined]
+    grant = rewards.discount_by_code(text) if vouchers.is_ours(text) else None
+    if grant is None:
+        return False
+    if grant.user_id is not None and not request.user.is_authenticated:
+        messages.info(
+            request, _("This code belongs to an account: please sign in to use it."), fail_silently=True
+        )
+        return True
+    user_id = request.user.pk
+    if rewards.discount_refusal(grant, user_id=user_id, basket_reference=str(basket.pk or "")) is not None:
+        return False
+    use_discount(request, grant)
+    return True
 
 
-def memory(request: HttpRequest) -> dict[str, Any]:
-    session = getattr(request, "session", None)
-    found = session.get(SESSION_KEY) if session is not None else None
-    return found if isinstance(found, dict) else {}
-
-
-def remember(request: HttpRequest, **values: Any) -> None:
-    """Keep values in the session; written only where they change something, and never one that says nothing."""
-    if not hasattr(request, "session"):
-        return
-    before = memory(request)
-    after = {name: value for name, value in {**before, **values}.items() if value}
-    if after == before:
-        return
-    if after:
-        request.session[SESSION_KEY] = after
+def _say_reward(request: HttpRequest, grant: Any) -> None:
+    basket = request.basket  # type: ignore[attr-defined]
+    application = next(
+        (
+            application
+            for application in basket.offer_applications
+            if application["voucher"] is not None and application["voucher"].code == grant.code
+        ),
+        None,
+    )
+    total = {"total": total_words(basket)}
+    if application is None:
+        voucher = get_model("voucher", "Voucher").objects.get(code=grant.code)
+        messages.info(request, _waiting_words(basket, voucher), fail_silently=True)
+    elif application["result"].affects_shipping:
+        messages.success(request, _("It is in the basket: delivery is free."), fail_silently=True)
     else:
-        del request.session[SESSION_KEY]
+        text = _("Your discount is in the basket. The new total is %(total)s.") % total
+        messages.success(request, text, fail_silently=True)
+
+
+def _waiting_words(basket: Any, voucher: Any) -> str:
+    """Why a discount that the shopper has asked for takes nothing off now."""
+    if basket.is_empty:
+        return _("Your discount is in the basket, and counts for what you add.")
+    minimum = missed_minimum(basket, voucher)
+    if minimum:
+        return _(
+            "Your discount counts from a basket of %(minimum)s on. It stays in the basket and is not lost."
+        ) % {"minimum": minimum}
+    others = other_offers(basket)
+    if others:
+        return _(
+            "Your discount cannot be combined with %(offers)s and takes nothing off this basket. It is not lost."
+        ) % {"offers": others}
+    return _("Your discount takes nothing off this basket. It is not lost.")
 
 
 # What the request knows
@@ -140,15 +200,6 @@ def basket_reference(request: HttpRequest) -> str:
         return str(int(Signer().unsign(signed)))
     except (BadSignature, ValueError):
         return ""
-
-
-def applied_codes(basket: Any) -> set[str]:
-    """Codes of our vouchers that give this basket something now. No query."""
-    return {
-        application["voucher"].code
-        for application in basket.offer_applications
-        if application["voucher"] is not None and vouchers.is_ours(application["voucher"].code)
-    }
 
 
 def has_trace(request: HttpRequest) -> bool:
@@ -187,7 +238,7 @@ def is_tied(request: HttpRequest) -> bool:
 def synchronise(request: HttpRequest, claim: Any, *, also: str = "") -> bool:
     """Make the basket hold the discounts that the claim gives now, and say what changed and why.
 
-    ``also`` is said with a discount that was put in. Whether one was.
+    ``also`` is said with a discount that was put in. Whether one was, or a free product.
     """
     basket = request.basket  # type: ignore[attr-defined]
     if not basket.pk or not basket.can_be_edited:
@@ -200,23 +251,40 @@ def synchronise(request: HttpRequest, claim: Any, *, also: str = "") -> bool:
     added = add_vouchers(basket, usable)
     if added or lost:
         apply_offers(request)
+    news = basket_gifts.tend(request)
+    found = vouchers.gifts_of(basket)
+    others = [voucher for voucher in added if voucher.code not in found]
+    if others:
+        _say_added(request, claim, others, also)
+    elif also:
+        messages.info(request, also, fail_silently=True)
     if added:
-        _say_added(request, claim, added, also)
         # Should it go again, that is news again.
         remember(request, told=[pk for pk in memory(request).get("told", ()) if pk != claim.pk])
     _say_withheld(request, claim, gone, lost)
-    return bool(added)
+    return bool(added) or news
 
 
 def at_checkout(request: HttpRequest, email: str = "") -> None:
     """Before a page of the checkout shows a total: who is it, and may they have the discount?"""
     basket = request.basket  # type: ignore[attr-defined]
-    if basket.is_empty or not has_trace(request):
+    if basket.is_empty or not is_concerned(request):
         return
-    claim = commit(request, email=email or guest_email(request))
+    _look_at_basket(request, email=email or guest_email(request))
+    remember(request, shown=sorted(applied_codes(basket)))
+
+
+def is_concerned(request: HttpRequest) -> bool:
+    """Does the request speak of an invitation, or of a gift in its basket? No query beyond those of the basket."""
+    return has_trace(request) or basket_gifts.has_gifts(request)
+
+
+def _look_at_basket(request: HttpRequest, email: str) -> None:
+    claim = commit(request, email=email) if has_trace(request) else None
     if claim is not None:
         synchronise(request, claim)
-    remember(request, shown=sorted(applied_codes(basket)))
+    else:
+        basket_gifts.tend(request)
 
 
 def guest_email(request: HttpRequest) -> str:
@@ -228,31 +296,37 @@ def guest_email(request: HttpRequest) -> str:
 
 def at_basket_page(request: HttpRequest) -> None:
     """Before the basket page: what was in the basket before the link was opened gets its discount too."""
-    if not has_trace(request) or request.basket.is_empty:  # type: ignore[attr-defined]
-        return
-    claim = commit(request, email=guest_email(request))
-    if claim is not None:
-        synchronise(request, claim)
+    if request.basket.is_empty:  # type: ignore[attr-defined]
+        basket_gifts.tend(request)
+    else:
+        _look_at_basket(request, guest_email(request))
+
+
+def after_addition(request: HttpRequest) -> None:
+    """Something was put into the basket: the first commitment of a visitor, maybe."""
+    _look_at_basket(request, "")
 
 
 def after_removal(request: HttpRequest, voucher: Any) -> None:
     """A discount that the shopper took out stays out, until they type the code again: says so."""
     remember(request, removed=[*memory(request).get("removed", ()), voucher.code][-10:])
+    product = basket_gifts.take_out_with(request, voucher.code)
     grant = rewards.discount_by_code(voucher.code)
-    if grant is None or grant.claim is None or grant.state != "issued":
+    if grant is None or grant.state != "issued":
         return
-    messages.info(
-        request,
-        _(
+    if grant.claim is not None:
+        text = _(
             "Your invitation stays saved until %(date)s. To have the discount back, type the code %(code)s "
             "as a voucher code."
-        )
-        % {
+        ) % {
             "date": date_format(localtime(grant.claim.expires_at), "DATE_FORMAT"),
             "code": people.code_of(grant.claim.advocate),
-        },
-        fail_silently=True,
-    )
+        }
+    else:
+        text = _("Your reward is not lost: use it from your account, or type the code %(code)s.") % {
+            "code": voucher.code
+        }
+    messages.info(request, f"{product} {text}".strip(), fail_silently=True)
 
 
 def lost_since_shown(request: HttpRequest) -> bool:
@@ -285,11 +359,6 @@ def at_login(request: HttpRequest, user: Any) -> None:
 # Words for the shopper
 
 
-def total_words(basket: Any) -> str:
-    total = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
-    return credit.format_money(total, basket.currency or get_default_currency())
-
-
 def refusal_words(reason: str) -> str:
     """Why the shopper cannot have the friend's discount, said to them."""
     words = {
@@ -313,7 +382,7 @@ def _say_added(request: HttpRequest, claim: Any, added: list[Any], also: str) ->
     for voucher in added:
         application = applications.get(voucher.pk)
         if application is None:
-            text = nothing_words(basket, voucher, claim)
+            text = nothing_words(basket, voucher, claim.expires_at)
         elif application["result"].affects_shipping:
             text = _("Invited by %(name)s: delivery is free.") % {"name": name}
         else:
@@ -344,22 +413,14 @@ def other_offers(basket: Any) -> str:
     return ", ".join(_("“%(name)s”") % {"name": name} for name in names)
 
 
-def nothing_words(basket: Any, voucher: Any, claim: Any) -> str:
-    """Why a discount of ours that is in the basket takes nothing off now."""
-    until = date_format(localtime(claim.expires_at), "DATE_FORMAT")
-    conditions = [offer.condition.proxy() for offer in voucher.offers.select_related("condition")]
-    minimums = [
-        condition
-        for condition in conditions
-        if condition.value and condition.currency in ("", basket.currency) and not condition.is_met(basket)
-    ]
-    if minimums:
+def nothing_words(basket: Any, voucher: Any, expires_at: datetime) -> str:
+    """Why the discount of an invitation that is in the basket takes nothing off now."""
+    until = date_format(localtime(expires_at), "DATE_FORMAT")
+    minimum = missed_minimum(basket, voucher)
+    if minimum:
         return _(
             "The discount of your invitation counts from a basket of %(minimum)s on. It is saved until %(date)s."
-        ) % {
-            "minimum": credit.format_money(minimums[0].value, basket.currency),
-            "date": until,
-        }
+        ) % {"minimum": minimum, "date": until}
     others = other_offers(basket)
     if others:
         return _(
@@ -369,6 +430,17 @@ def nothing_words(basket: Any, voucher: Any, claim: Any) -> str:
     return _("The discount of your invitation takes nothing off this basket. It is saved until %(date)s.") % {
         "date": until
     }
+
+
+def missed_minimum(basket: Any, voucher: Any) -> str:
+    """From which amount a voucher of ours counts, where the basket is below it; else ""."""
+    conditions = [offer.condition.proxy() for offer in voucher.offers.select_related("condition")]
+    minimums = [
+        condition
+        for condition in conditions
+        if condition.value and condition.currency in ("", basket.currency) and not condition.is_met(basket)
+    ]
+    return credit.format_money(minimums[0].value, basket.currency) if minimums else ""
 
 
 def _say_withheld(request: HttpRequest, claim: Any, gone: dict[str, str], lost: set[str]) -> None:
@@ -398,12 +470,35 @@ class ReferralBasketMixin(_BasketView):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":
             try:
-                if has_trace(request):
+                if is_concerned(request):
                     with transaction.atomic():
                         at_basket_page(request)
             except Exception:
                 logger.exception("The invitation of a basket could not be looked at on its page")
         response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def tend_gifts(self) -> bool:
+        if not basket_gifts.has_gifts(self.request):
+            return False
+        with transaction.atomic():
+            return basket_gifts.tend(self.request)
+
+    def json_response(self, ctx: dict[str, Any], flash_messages: Any) -> HttpResponse:
+        """Oscar's script has changed lines and shows the basket anew: with what that means for a free product."""
+        response: HttpResponse
+        try:
+            if self.tend_gifts():
+                formset = self.get_formset()(
+                    queryset=self.get_queryset(), strategy=self.request.strategy, prefix=ctx["formset"].prefix
+                )
+                ctx = self.get_context_data(formset=formset, basket=self.request.basket)
+                for message in messages.get_messages(self.request):
+                    # Oscar's script writes them into the page as they are.
+                    flash_messages.add_message(message.level, conditional_escape(str(message)))
+        except Exception:
+            logger.exception("The free products of a basket could not be looked at")
+        response = super().json_response(ctx, flash_messages)
         return response
 
 
@@ -413,7 +508,8 @@ class ReferralCodeMixin(_VoucherAddView):
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse
         try:
-            if accept_code(self.request, form.cleaned_data["code"]):
+            text = form.cleaned_data["code"]
+            if accept_discount(self.request, text) or accept_code(self.request, text):
                 response = redirect_to_referrer(self.request, "basket:summary")
                 return response
             before = self.ours_before()

@@ -5,7 +5,8 @@ discount. The condition asks the engine at every application whether this basket
 withdrawn there stays withdrawn, whatever the voucher's row says.
 
 Our offers have a lower priority than Oscar's default and are exclusive: they never take an item away from another offer
-or voucher. The shop may change both on the offer, in Oscar's dashboard.
+or voucher. A free product comes before all other offers instead: its piece costs nothing whatever else is on sale, and
+counts for nothing else. The shop may change both on the offer, in Oscar's dashboard.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
+from oscar.core.utils import get_default_currency
 
-from wagtail_referrals import conf as engine_conf
+from oscar_integration import gifts
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import DiscountRequest
 from wagtail_referrals.people import keyed_hash
@@ -37,6 +41,7 @@ _ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LENGTH: Final = 12
 # Lower than Oscar's default of 0: other offers and vouchers come first.
 PRIORITY: Final = -1
+GIFT_PRIORITY: Final = 1000
 # Oscar passes over inactive vouchers also where the basket is being paid for; our condition knows the exact end.
 _PAYMENT_GRACE: Final = timedelta(days=1)
 _ALWAYS_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -61,6 +66,15 @@ def code_for(reference: str) -> str:
     return f"{PREFIX}{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
+def apply_offers(request: HttpRequest) -> None:
+    """Work out the discounts of the request's basket anew."""
+    basket = request.basket  # type: ignore[attr-defined]
+    basket.reset_offer_applications()
+    gifts_of(basket).clear()
+    considered(basket).clear()
+    get_class("offer.applicator", "Applicator")().apply(basket, request.user, request)
+
+
 # Issuing
 
 
@@ -72,8 +86,8 @@ def issue(request: DiscountRequest) -> str:
         return code
     end = _ALWAYS_TO if request.expires_at is None else request.expires_at + _PAYMENT_GRACE
     offers = [_offer(request, currency) for currency in _currencies(request)]
-    title = _("Referral discount %(gift)s") % {"gift": _gift(request, "")}
-    # Names are unique in Oscar; shoppers see them with the code behind.
+    title = _title(request, "")
+    # Names are unique in Oscar. Shoppers see another one: see ``ShownVoucher``.
     for name in (f"{title} – {code[-4:]}", f"{title} – {code}"):
         try:
             with transaction.atomic():
@@ -112,15 +126,24 @@ def void(code: str) -> bool:
 
 def _currencies(request: DiscountRequest) -> list[str]:
     """Currencies that need an offer of their own; "" is one for any currency."""
+    bound = any(request.minimum_spend.values())
     if request.kind == "discount_fixed":
-        return list(request.amounts)
-    if not request.minimum_spend:
-        return [""]
-    return sorted({*engine_conf.currencies(), *request.minimum_spend})
+        return [code for code in request.amounts if not bound or code in request.minimum_spend]
+    # With a minimum, a currency that has none gets nothing.
+    return sorted(request.minimum_spend) if bound else [""]
+
+
+def _title(request: DiscountRequest, currency: str) -> str:
+    """For the name of the offer or voucher, in the current language."""
+    if request.kind == gifts.FreeProductKind.key:
+        return _("Referral gift: %(product)s") % {
+            "product": gifts.title_in(request.options.get(gifts.TITLES) or {})[:80]
+        }
+    return _("Referral discount %(gift)s") % {"gift": _gift(request, currency)}
 
 
 def _gift(request: DiscountRequest, currency: str) -> str:
-    """What it gives, for the name of the offer or voucher, in the current language."""
+    """What it gives, in the current language."""
     if request.kind == "discount_percent":
         return credit.format_percent(request.percent or NOTHING)
     if request.kind == "discount_fixed":
@@ -133,25 +156,26 @@ def _offer(request: DiscountRequest, currency: str) -> Any:
     """The shared offer of this kind, value, minimum and currency, named in the current language; made if missing."""
     ConditionalOffer = get_model("offer", "ConditionalOffer")
     minimum = request.minimum_spend.get(currency) if currency else None
-    benefit_class, value = _benefit(request, currency)
-    gift = _gift(request, currency)
-    name = _("Referral discount %(gift)s") % {"gift": gift}
+    name = _title(request, currency)
     if minimum:
-        name = _("Referral discount %(gift)s from %(minimum)s") % {
-            "gift": gift,
+        name = _("%(name)s from %(minimum)s") % {
+            "name": name,
             "minimum": credit.format_money(minimum, currency),
         }
     elif currency:
         name = f"{name} ({currency})"
     # The shop may rename it, so it is known by what it does, and for whom it was named.
     kind = f"{currency}/{get_language() or settings.LANGUAGE_CODE}"
+    priority, condition_class = PRIORITY, PersonalCondition
+    if request.kind == gifts.FreeProductKind.key:
+        priority, condition_class = GIFT_PRIORITY, GiftCondition
+        kind = f"{kind}/{_product_id(request)}"
+    condition = {"proxy_class": _path(condition_class), "type": kind, "value": minimum or None}
+    benefit = _benefit(request, currency)
     wanted = {
         "offer_type": ConditionalOffer.VOUCHER,
-        "condition__proxy_class": _path(PersonalCondition),
-        "condition__type": kind,
-        "condition__value": minimum or None,
-        "benefit__proxy_class": _path(benefit_class),
-        "benefit__value": value,
+        **{f"condition__{field}": value for field, value in condition.items()},
+        **{f"benefit__{field}": value for field, value in benefit.items()},
     }
     candidate = name
     for number in range(2, 20):
@@ -163,14 +187,10 @@ def _offer(request: DiscountRequest, currency: str) -> Any:
                 return ConditionalOffer.objects.create(
                     name=candidate,
                     offer_type=ConditionalOffer.VOUCHER,
-                    priority=PRIORITY,
+                    priority=priority,
                     max_basket_applications=1,
-                    condition=get_model("offer", "Condition").objects.create(
-                        proxy_class=_path(PersonalCondition), type=kind, value=minimum or None
-                    ),
-                    benefit=get_model("offer", "Benefit").objects.create(
-                        proxy_class=_path(benefit_class), value=value
-                    ),
+                    condition=get_model("offer", "Condition").objects.create(**condition),
+                    benefit=get_model("offer", "Benefit").objects.create(**benefit),
                 )
         except IntegrityError:
             # Made at this moment by another process; or the name is that of an offer that gives something else.
@@ -178,14 +198,21 @@ def _offer(request: DiscountRequest, currency: str) -> Any:
     raise IntegrityError(f"no free name for the offer {name}")
 
 
-def _benefit(request: DiscountRequest, currency: str) -> tuple[type[Any], Decimal | None]:
+def _benefit(request: DiscountRequest, currency: str) -> dict[str, Any]:
+    """Fields of the benefit's row."""
     if request.kind == "discount_percent":
-        return PercentOff, _two_decimals(request.percent or NOTHING)
+        return {"proxy_class": _path(PercentOff), "value": _two_decimals(request.percent or NOTHING)}
     if request.kind == "discount_fixed":
-        return AmountOff, _two_decimals(request.amounts[currency])
+        return {"proxy_class": _path(AmountOff), "value": _two_decimals(request.amounts[currency])}
     if request.kind == "free_shipping":
-        return FreeDelivery, None
+        return {"proxy_class": _path(FreeDelivery), "value": None}
+    if request.kind == gifts.FreeProductKind.key:
+        return {"proxy_class": _path(FreeProduct), "type": str(_product_id(request))}
     raise ValueError(f"Oscar has no voucher for {request.kind}")
+
+
+def _product_id(request: DiscountRequest) -> int:
+    return int(request.options[gifts.PRODUCT])
 
 
 def _two_decimals(value: Decimal) -> Decimal:
@@ -246,22 +273,33 @@ class PersonalCondition(_FromRow):
             voucher = offer.get_voucher()
             if voucher is not None:
                 considered(basket).add(voucher.code)
-            if not self.is_met(basket):
-                return False
-            if voucher is None:
-                return True
-            with own_savepoint():
-                return refusal_of(voucher.code, basket) is None
+            return self.is_allowed(offer, voucher, basket)
         except Exception:
             # The shopper goes on without the discount, rather than without the page.
             logger.exception("Basket %s: the condition of a referral discount failed", basket.pk)
             return False
 
+    def is_allowed(self, offer: Any, voucher: Any, basket: Any) -> bool:
+        if not self.is_met(basket):
+            return False
+        if voucher is None:
+            return True
+        with own_savepoint():
+            grant = rewards.discount_by_code(voucher.code)
+            allowed = refusal_of(grant, basket) is None
+        if allowed and grant is not None:
+            show(offer, voucher, grant, basket)
+        return allowed
+
     def is_met(self, basket: Any) -> bool:
         lines = list(basket.all_lines())
         if self.currency and any(line.purchase_info.price.currency != self.currency for line in lines):
             return False
-        return not self.value or goods_value(lines) >= self.value
+        return not self.value or self.counted(lines) >= self.value
+
+    def counted(self, lines: list[Any]) -> Decimal:
+        """What counts for the minimum."""
+        return goods_value(lines)
 
     def is_partially_satisfied(self, offer: Any, basket: Any) -> bool:
         return False
@@ -271,6 +309,92 @@ class PersonalCondition(_FromRow):
 
     def consume_items(self, offer: Any, basket: Any, affected_lines: Iterable[Any]) -> None:
         """The benefit marks what it discounts; nothing else is used up."""
+
+
+class GiftCondition(PersonalCondition):
+    """That of a free product, whose number is at the end of ``type``: "<currency>/<language>/<product>".
+
+    The piece itself does not count for the minimum. What was found out stays with the basket: see ``gifts_of``.
+    """
+
+    @property
+    def product_id(self) -> int:
+        return int(self.type.rpartition("/")[2])
+
+    def counted(self, lines: list[Any]) -> Decimal:
+        line = line_of(lines, self.product_id)
+        return goods_value(lines) - (_unit_price(line) or NOTHING if line is not None else NOTHING)
+
+    def is_allowed(self, offer: Any, voucher: Any, basket: Any) -> bool:
+        allowed = super().is_allowed(offer, voucher, basket)
+        if voucher is not None:
+            gifts_of(basket)[voucher.code] = Gift(voucher.code, self.product_id, self, allowed)
+        return allowed
+
+
+@dataclass(frozen=True)
+class Gift:
+    """A voucher for a free product that is in a basket. ``allowed``: the person and the minimum are right."""
+
+    code: str
+    product_id: int
+    condition: GiftCondition
+    allowed: bool
+
+
+def applied_codes(basket: Any) -> set[str]:
+    """Codes of our vouchers that give this basket something now. No query."""
+    return {
+        application["voucher"].code
+        for application in basket.offer_applications
+        if application["voucher"] is not None and is_ours(application["voucher"].code)
+    }
+
+
+def gifts_of(basket: Any) -> dict[str, Gift]:
+    """The gifts whose vouchers are in the basket, by code, as its discounts were worked out. No query."""
+    found: dict[str, Gift] | None = getattr(basket, "_referral_gifts", None)
+    if found is None:
+        basket._referral_gifts = found = {}
+    return found
+
+
+def line_of(lines: Iterable[Any], product_id: int) -> Any | None:
+    """The first line with this product."""
+    return next((line for line in lines if line.product_id == product_id and line.quantity > 0), None)
+
+
+class ShownVoucher:
+    """A voucher of ours under the name that shoppers see, which need not be unique; otherwise the voucher itself.
+
+    Oscar's pages show the name of the voucher that an offer was applied for. It is made anew each time, in the language
+    of the page, and never saved.
+    """
+
+    def __init__(self, voucher: Any, name: str) -> None:
+        self._voucher, self.name = voucher, name
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") or attribute == "_voucher":
+            raise AttributeError(attribute)
+        return getattr(self._voucher, attribute)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._voucher == (other._voucher if isinstance(other, ShownVoucher) else other))
+
+    def __hash__(self) -> int:
+        return hash(self._voucher)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def show(offer: Any, voucher: Any, grant: Any, basket: Any) -> None:
+    """Let pages name the voucher by what it gives and where it comes from."""
+    words = {"gift": offer.benefit.proxy().shown(basket)}
+    name = _("Your invitation: %(gift)s") if grant.claim_id is not None else _("Your reward: %(gift)s")
+    real = voucher._voucher if isinstance(voucher, ShownVoucher) else voucher
+    offer.set_voucher(ShownVoucher(real, name % words))
 
 
 @contextmanager
@@ -296,9 +420,8 @@ def considered(basket: Any) -> set[str]:
     return found
 
 
-def refusal_of(code: str, basket: Any) -> str | None:
-    """Why this basket cannot use a voucher of ours, as a reason code; None when it can. 1 or 2 queries."""
-    grant = rewards.discount_by_code(code)
+def refusal_of(grant: Any, basket: Any) -> str | None:
+    """Why this basket cannot use a discount, as a reason code; None when it can. No query or 1."""
     if grant is None:
         return "revoked"
     refusal = rewards.discount_refusal(grant, user_id=basket.owner_id, basket_reference=str(basket.pk))
@@ -360,6 +483,9 @@ class PercentOff(_GoodsBenefit):
     def name(self) -> str:
         return _("%(percent)s off the goods") % {"percent": credit.format_percent(self.value or NOTHING)}
 
+    def shown(self, basket: Any) -> str:
+        return self.name
+
     def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
         total = NOTHING
         percent = min(self.value or NOTHING, Decimal(100))
@@ -381,6 +507,11 @@ class AmountOff(_GoodsBenefit):
     @property
     def name(self) -> str:
         return _("%(amount)s off the goods, tax included") % {"amount": self.value}
+
+    def shown(self, basket: Any) -> str:
+        return _("%(amount)s off the goods") % {
+            "amount": credit.format_money(self.value or NOTHING, basket.currency or get_default_currency())
+        }
 
     def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
         lines = [(line, pieces) for line, pieces, _price in self.free_lines(offer, basket)]
@@ -414,12 +545,45 @@ def _net(line: Any, gross: Decimal) -> Decimal:
     return (before - after).quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
 
 
+class FreeProduct(_GoodsBenefit):
+    """One piece of the product whose number is in ``type`` costs nothing, also where it is in no other offer."""
+
+    @property
+    def name(self) -> str:
+        product = gifts.giftable().filter(pk=self.type).first() if self.type else None
+        if product is None:
+            return _("a free product that is no longer sold")
+        return _("a free “%(product)s”") % {"product": product.get_title()}
+
+    def shown(self, basket: Any) -> str:
+        line = line_of(basket.all_lines(), int(self.type))
+        return _("a free “%(product)s”") % {"product": line.product.get_title()} if line is not None else ""
+
+    def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
+        zero, discount = (get_class("offer.results", name) for name in ("ZERO_DISCOUNT", "BasketDiscount"))
+        lines = [line for line in basket.all_lines() if line.product_id == int(self.type)]
+        if any(line.has_offer_discount(offer) for line in lines):
+            # Another voucher on the same offer has the piece: one for each order.
+            return zero
+        for line in lines:
+            price = line.unit_price_excl_tax
+            if offers_include_tax() and line.is_tax_known:
+                price = line.unit_price_incl_tax
+            if line.stockrecord_id and price and line.quantity_without_offer_discount(offer) > 0:
+                self.take_off(line, price, 1, offer)
+                return discount(price)
+        return zero
+
+
 class FreeDelivery(_FromRow):
     """Delivery for nothing. Not used up by a basket without anything to deliver."""
 
     @property
     def name(self) -> str:
         return _("free delivery")
+
+    def shown(self, basket: Any) -> str:
+        return self.name
 
     def apply(self, basket: Any, condition: Any, offer: Any, **kwargs: Any) -> Any:
         zero, shipping = (get_class("offer.results", name) for name in ("ZERO_DISCOUNT", "SHIPPING_DISCOUNT"))
