@@ -27,6 +27,7 @@ class RuleRow(Protocol):
     occurrence: Any
     amounts: Any
     percent: Any
+    minimum_spend: Any
     expires_days: Any
     options: Any
 
@@ -125,6 +126,16 @@ def rule_hints(row: RuleRow) -> list[str]:
                     gettext("%(amount)s is a lot for one reward. Is that what you mean?")
                     % {"amount": credit.format_money(amount, code)}
                 )
+    minimum = _decimals(row.minimum_spend)
+    unbound = [code for code in conf.currencies() if code not in minimum]
+    if any(minimum.values()) and unbound:
+        hints.append(
+            gettext(
+                "“%(what)s” has no minimum order in %(currencies)s: orders there bring nothing. "
+                "0 stands for no minimum."
+            )
+            % {"what": kind.label, "currencies": ", ".join(unbound)}
+        )
     if "percent" in kind.value_fields and row.percent and row.percent > MUCH_PERCENT:
         hints.append(
             gettext("%(percent)s is a lot for one reward. Is that what you mean?")

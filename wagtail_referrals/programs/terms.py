@@ -36,6 +36,7 @@ _PLAIN: Final = (
     "clawback_days",
     "cap_count",
     "cap_period",
+    "friend_cap_count",
     "budget_count",
     "landing_page_id",
 )
@@ -57,10 +58,13 @@ class TermsData:
     clawback_days: int
     cap_count: int | None
     cap_period: str
+    friend_cap_count: int | None
     budget_amounts: dict[str, Decimal]
     budget_count: int | None
     landing_page_id: int | None
     texts: dict[str, dict[str, str]]
+    # The name of the audience whose customers may offer it, for the words; "" for everybody.
+    audience: str = ""
 
     @property
     def friend_rules(self) -> tuple[Rule, ...]:
@@ -84,6 +88,8 @@ class TermsData:
         data["rules"] = [rule_json(rule) for rule in self.rules]
         data["budget_amounts"] = _amounts_json(self.budget_amounts)
         data["texts"] = self.texts
+        if self.audience:
+            data["audience"] = self.audience
         return data
 
     @classmethod
@@ -93,6 +99,7 @@ class TermsData:
             rules=tuple(rule_from_json(rule) for rule in data["rules"]),
             budget_amounts=as_decimals(data["budget_amounts"]),
             texts=data["texts"],
+            audience=data.get("audience", ""),
             **_plain({name: data[name] for name in _PLAIN}),
         )
 
@@ -174,6 +181,7 @@ def draft_data(program: Program) -> TermsData:
             text.language: {name: getattr(text, name) for name in _TEXTS}
             for text in sorted(program.texts.all(), key=lambda text: text.language)
         },
+        audience=program.audience.name if program.audience is not None else "",
         **plain,
     )
 
@@ -217,7 +225,10 @@ def publish_terms(program: Program, *, now: datetime | None = None) -> Terms:
 
 def live_programs() -> Iterator[Program]:
     yield from (
-        Program.objects.filter(live=True).order_by("precedence", "pk").prefetch_related("rules", "texts")
+        Program.objects.filter(live=True)
+        .order_by("precedence", "pk")
+        .select_related("audience")
+        .prefetch_related("rules", "texts", "audience__rules")
     )
 
 

@@ -25,6 +25,14 @@ def join_words(parts: Iterable[str]) -> str:
     return gettext("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
 
 
+def either_words(parts: Iterable[str]) -> str:
+    """ "a", "a or b", "a, b or c"."""
+    words = list(parts)
+    if len(words) < 2:
+        return "".join(words)
+    return gettext("%(first)s or %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
+
+
 def rule_gets(rule: Rule, currency: str | None = None) -> str:
     """What one rule gives: "€15.00 of referral credit"."""
     if rule.kind not in reward_kinds:
@@ -63,7 +71,7 @@ def advocate_gets(data: TermsData, currency: str | None = None) -> str:
     return join_words(rule_gets(rule, currency) for rule in data.advocate_rules)
 
 
-def _hold_words(data: TermsData) -> str:
+def hold_words(data: TermsData) -> str:
     if not data.hold_days:
         return ""
     if data.hold_anchor == Program.Anchor.SHIPPED:
@@ -75,7 +83,7 @@ def _hold_words(data: TermsData) -> str:
     }
 
 
-def _cap_words(data: TermsData) -> str:
+def cap_words(data: TermsData) -> str:
     if data.cap_count is None:
         return ""
     count = {"count": data.cap_count}
@@ -92,6 +100,22 @@ def _cap_words(data: TermsData) -> str:
     return ngettext("at most %(count)s time in all", "at most %(count)s times in all", data.cap_count) % count
 
 
+def _with_commas(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _friend_cap_words(data: TermsData, rule: Rule) -> str:
+    """Only where a friend can bring the reward more than once."""
+    repeats = rule.trigger in triggers and triggers.get(rule.trigger).repeats(rule)
+    if data.friend_cap_count is None or not repeats:
+        return ""
+    return ngettext(
+        "at most %(count)s time for the same friend",
+        "at most %(count)s times for the same friend",
+        data.friend_cap_count,
+    ) % {"count": data.friend_cap_count}
+
+
 def sentence(data: TermsData, currency: str | None = None) -> str:
     """The whole program: "When your customer refers a friend, the friend gets ... Once the friend ..."."""
     arrival: list[Rule] = []
@@ -101,30 +125,52 @@ def sentence(data: TermsData, currency: str | None = None) -> str:
         (arrival if known and triggers.get(rule.trigger).on == "arrival" else later).append(rule)
     if arrival:
         gifts = (_with_minimum(rule, rule_gets(rule, currency), currency) for rule in arrival)
-        sentences = [
-            gettext("When your customer refers a friend, the friend gets %(gift)s.")
-            % {"gift": join_words(gifts)}
-        ]
+        opening = (
+            gettext("When one of your customers in “%(audience)s” refers a friend, the friend gets %(gift)s.")
+            if data.audience
+            else gettext("When your customer refers a friend, the friend gets %(gift)s.")
+        )
+        sentences = [opening % {"audience": data.audience, "gift": join_words(gifts)}]
     elif later:
         first = later.pop(0)
-        sentences = [
+        opening = (
             gettext(
+                "When one of your customers in “%(audience)s” refers a friend, the friend gets %(gift)s once "
+                "the friend %(condition)s."
+            )
+            if data.audience
+            else gettext(
                 "When your customer refers a friend, the friend gets %(gift)s once the friend %(condition)s."
             )
-            % {"gift": rule_gets(first, currency), "condition": _condition(first, currency)}
+        )
+        sentences = [
+            opening
+            % {
+                "audience": data.audience,
+                "gift": rule_gets(first, currency),
+                "condition": _condition(first, currency),
+            }
         ]
     else:
-        sentences = [gettext("When your customer refers a friend, the friend gets nothing.")]
+        opening = (
+            gettext("When one of your customers in “%(audience)s” refers a friend, the friend gets nothing.")
+            if data.audience
+            else gettext("When your customer refers a friend, the friend gets nothing.")
+        )
+        sentences = [opening % {"audience": data.audience}]
     for rule in later:
         sentences.append(
             gettext("Once the friend %(condition)s, the friend gets %(gift)s.")
-            % {"condition": _condition(rule, currency), "gift": rule_gets(rule, currency)}
+            % {
+                "condition": _condition(rule, currency),
+                "gift": _with_commas(rule_gets(rule, currency), _friend_cap_words(data, rule)),
+            }
         )
     for rule in data.advocate_rules:
-        tail = [rule_gets(rule, currency), _hold_words(data), _cap_words(data)]
+        tail = [rule_gets(rule, currency), hold_words(data), cap_words(data), _friend_cap_words(data, rule)]
         sentences.append(
             gettext("Once the friend %(condition)s, your customer gets %(reward)s.")
-            % {"condition": _condition(rule, currency), "reward": ", ".join(part for part in tail if part)}
+            % {"condition": _condition(rule, currency), "reward": _with_commas(*tail)}
         )
     if not data.advocate_rules:
         sentences.append(gettext("Your customer gets nothing."))

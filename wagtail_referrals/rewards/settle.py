@@ -23,12 +23,18 @@ from wagtail_referrals.programs import TermsData, budget, forget_open_terms, kep
 from wagtail_referrals.referrals import Facts, get_shop, timeline
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards import discounts
-from wagtail_referrals.rewards.judge import Due, Given, History, PurchaseFacts, RewardKey, Verdict, judge
+from wagtail_referrals.rewards.history import (
+    facts_from_json,
+    history_of,
+    order_until,
+    purchase_facts,
+    spent_of,
+)
+from wagtail_referrals.rewards.judge import Due, History, RewardKey, Verdict, judge
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.rewards.promise import end_claim, hold_what_is_open
 from wagtail_referrals.tracking.models import Claim
 from wagtail_referrals.trust import evaluate
-from wagtail_referrals.trust.decisions import REVIEWER
 from wagtail_referrals.trust.models import Decision
 
 logger = logging.getLogger("wagtail_referrals")
@@ -91,14 +97,15 @@ def settle(
         history = _history(referral, terms, decisions, rewards, facts)
         verdict = judge(
             terms,
-            [_purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases],
+            [purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases],
             history,
             moment,
             check_every=timedelta(hours=conf.get("CHECK_HOURS")),
         )
         failed = _apply_rewards(referral, verdict, rewards, moment)
         _apply_discounts(referral, terms, verdict, purchases, facts, moment)
-        _apply_referral(referral, terms, verdict, rewards, failed, moment)
+        cancelled = frozenset(reference for reference, fact in facts.items() if fact.cancelled)
+        _apply_referral(referral, terms, verdict, rewards, cancelled, failed, moment)
     if purchases and not verdict.waits_for_order:
         # Not under the locks above: each of them may hold another row of the budget.
         _end_other_claims(referral, moment)
@@ -141,34 +148,8 @@ def _read_facts(
                 purchase.observed = observed
                 purchase.save(update_fields=["observed"])
         else:
-            read[purchase.reference] = _facts_from_json(purchase.observed)
+            read[purchase.reference] = facts_from_json(purchase.observed)
     return read
-
-
-def _facts_from_json(observed: dict[str, Any]) -> Facts:
-    def moment(name: str) -> datetime | None:
-        return datetime.fromisoformat(observed[name]) if observed.get(name) else None
-
-    return Facts(
-        paid_at=moment("paid_at"),
-        shipped_at=moment("shipped_at"),
-        cancelled=bool(observed.get("cancelled")),
-        refunded=Decimal(observed.get("refunded", "0")),
-        refunded_lines={line: Decimal(amount) for line, amount in observed.get("refunded_lines", {}).items()},
-    )
-
-
-def _purchase_facts(purchase: Purchase, facts: Facts) -> PurchaseFacts:
-    return PurchaseFacts(
-        id=purchase.pk,
-        reference=purchase.reference,
-        placed_at=purchase.placed_at,
-        currency=purchase.currency,
-        eligible=purchase.eligible,
-        watch_until=purchase.watch_until,
-        facts=facts,
-        lines=purchase.lines,
-    )
 
 
 def _history(
@@ -178,62 +159,35 @@ def _history(
     rewards: Mapping[RewardKey, Reward],
     facts: Mapping[str, Facts],
 ) -> History:
-    reviews = [decision for decision in decisions if decision.check_key == REVIEWER]
-    said = [decision for decision in decisions if decision.check_key != REVIEWER]
-    advocate = referral.advocate
-    deleted = set()
-    if advocate.user_id is None and not advocate.email_hash:
-        deleted.add(str(Side.ADVOCATE))
-    if referral.friend_id is None and not referral.friend_email_hash:
-        deleted.add(str(Side.FRIEND))
     slots = (
-        Reward.objects.filter(advocate=advocate, slot__isnull=False)
+        Reward.objects.filter(advocate=referral.advocate, slot__isnull=False)
         .values_list("rule_key", "slot_period")
         .annotate(Max("slot"))
         if terms.cap_count is not None
         else ()
     )
     last = (
-        Referral.objects.filter(advocate=advocate, program_key=referral.program_key).aggregate(
+        Referral.objects.filter(advocate=referral.advocate, program_key=referral.program_key).aggregate(
             Max("ordinal")
         )["ordinal__max"]
         if referral.ordinal is None
         else referral.ordinal
     )
-    return History(
+    return history_of(
+        referral,
+        decisions,
+        rewards,
         claim_expires_at=_expires_at(referral, facts),
-        created_at=referral.created_at,
-        registered_at=referral.registered_at,
-        friend_known=referral.friend_id is not None,
-        advocate_known=advocate.user_id is not None,
-        people_deleted=frozenset(deleted),
-        refusals=tuple(said_no.reason for said_no in said if said_no.outcome == Decision.Outcome.REFUSE),
-        holds=tuple(unsure.reason for unsure in said if unsure.outcome == Decision.Outcome.HOLD),
-        review=reviews[-1].outcome if reviews else "",
-        rewards={
-            key: Given(
-                slot=reward.slot,
-                slot_period=reward.slot_period,
-                friend_slot=reward.friend_slot,
-                posted=reward.posted,
-                purchase_id=reward.purchase_id,
-            )
-            for key, reward in rewards.items()
-        },
         slots_taken={(str(rule_key), period): slot for rule_key, period, slot in slots},
-        ordinal=referral.ordinal,
-        next_ordinal=(last or 0) + 1,
-        default_currency=conf.currencies()[0],
+        last_ordinal=last,
     )
 
 
 def _expires_at(referral: Referral, facts: Mapping[str, Facts]) -> datetime:
-    """Until when an order counts: as long as the discount that was given again after an order that never happened."""
-    until: datetime = referral.claim.expires_at
+    again = None
     if any(fact.cancelled and fact.shipped_at is None for fact in facts.values()):
         again = referral.claim.discounts.filter(issue=1).aggregate(Max("expires_at"))["expires_at__max"]
-        until = max(until, again or until)
-    return until
+    return order_until(referral, facts.values(), again)
 
 
 def _apply_rewards(
@@ -436,32 +390,33 @@ def _apply_discounts(
         discounts.withdraw(grants, "lapsed", now=now)
 
 
-def _spent(referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward]) -> dict[str, Decimal]:
-    """What the referral counts for in the program's budget now."""
-    limited = budget.limits(terms)
-    if not limited:
+def _spent(
+    referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward], cancelled: frozenset[str]
+) -> dict[str, Decimal]:
+    """What the referral counts for in the program's budget now.
+
+    A discount whose order was cancelled took nothing off: ``cancelled`` are the order numbers.
+    """
+    if not budget.limits(terms):
         return {}
-    spent: dict[str, Decimal] = {}
-    for reward in rewards.values():
-        kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
-        if reward.posted and kind is not None and kind.value_fields and not kind.is_discount:
-            spent[reward.currency] = spent.get(reward.currency, Decimal(0)) + reward.posted
-    used = list(referral.claim.discounts.filter(state=DiscountGrant.State.USED))
-    for grant in used:
-        spent[grant.used_currency] = spent.get(grant.used_currency, Decimal(0)) + (grant.used_amount or 0)
-    if used or any(reward.posted for reward in rewards.values()):
-        spent[budget.FRIENDS] = Decimal(1)
-    return {currency: amount for currency, amount in spent.items() if currency in limited}
+    return spent_of(terms, rewards.values(), _used_discounts(referral, cancelled))
+
+
+def _used_discounts(referral: Referral, cancelled: frozenset[str]) -> list[DiscountGrant]:
+    used = referral.claim.discounts.filter(state=DiscountGrant.State.USED)
+    return list(used.exclude(used_reference__in=cancelled))
 
 
 def _still_open(
-    referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward]
+    referral: Referral, terms: TermsData, rewards: Mapping[RewardKey, Reward], cancelled: frozenset[str]
 ) -> dict[str, Decimal]:
     """What the promise may still cost: without what counts as spent already."""
     if not budget.limits(terms) or referral.claim.state not in (Claim.State.OPEN, Claim.State.USED):
         return {}
-    used = referral.claim.discounts.filter(state=DiscountGrant.State.USED).values_list("rule_key", flat=True)
-    done = {str(key) for key in used} | {str(reward.rule_key) for reward in rewards.values() if reward.posted}
+    used = _used_discounts(referral, cancelled)
+    done = {str(grant.rule_key) for grant in used} | {
+        str(reward.rule_key) for reward in rewards.values() if reward.posted
+    }
     open_rules = tuple(rule for rule in terms.rules if str(rule.key) not in done)
     still = budget.promise_of(replace(terms, rules=open_rules))
     if done:
@@ -474,10 +429,11 @@ def _apply_referral(
     terms: TermsData,
     verdict: Verdict,
     rewards: Mapping[RewardKey, Reward],
+    cancelled: frozenset[str],
     failed: bool,
     now: datetime,
 ) -> None:
-    spent = _spent(referral, terms, rewards)
+    spent = _spent(referral, terms, rewards, cancelled)
     before = {code: Decimal(amount) for code, amount in referral.spent.items()}
     change = {
         code: spent.get(code, Decimal(0)) - before.get(code, Decimal(0))
@@ -488,7 +444,7 @@ def _apply_referral(
         budget.spend(terms.program_key, change)
         forget_open_terms()
     is_open = verdict.waits_for_order or verdict.waits_for_more or verdict.state in PENDING
-    hold_what_is_open(referral.claim, _still_open(referral, terms, rewards) if is_open else {})
+    hold_what_is_open(referral.claim, _still_open(referral, terms, rewards, cancelled) if is_open else {})
     next_check = verdict.next_check_at
     if failed:
         next_check = min(now + RETRY, next_check or now + RETRY)
