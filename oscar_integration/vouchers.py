@@ -571,8 +571,34 @@ class FreeProduct(_GoodsBenefit):
                 price = line.unit_price_incl_tax
             if line.stockrecord_id and price and line.quantity_without_offer_discount(offer) > 0:
                 self.take_off(line, price, 1, offer)
+                if not line.quantity_without_discount:
+                    _pass_over(line)
                 return discount(price)
         return zero
+
+
+class _NothingToDiscount:
+    """The price of a line of which nothing is left to discount, as other offers see it."""
+
+    effective_price = NOTHING
+
+    def __init__(self, price: Any) -> None:
+        self._price = price
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__") or attribute == "_price":
+            raise AttributeError(attribute)
+        return getattr(self._price, attribute)
+
+
+def _pass_over(line: Any) -> None:
+    """Let other offers pass over a line that is free as a whole, until the basket's lines are read again.
+
+    Oscar's percentages go from the cheapest line on, and stop at the first of which another offer has taken all.
+    """
+    info = line.purchase_info
+    if hasattr(info, "_replace"):
+        line._info = info._replace(price=_NothingToDiscount(info.price))
 
 
 class FreeDelivery(_FromRow):
