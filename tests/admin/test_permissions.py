@@ -174,7 +174,7 @@ def test_a_reader_does_not_review_or_block(referral: Any, addresses: dict[str, s
 
 def test_records_have_no_form_not_even_for_a_superuser(addresses: dict[str, str]) -> None:
     routes = {name for name in addresses if name.split(":")[0] in READERS.values()}
-    own = {"review", "state", "adjust"}
+    own = {"review", "state", "adjust", "compare"}
     assert {name.split(":")[1] for name in routes} == {"index", "index_results", "inspect", *own}
 
 

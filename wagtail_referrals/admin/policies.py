@@ -16,7 +16,6 @@ from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 
 REVIEW: Final = "wagtail_referrals.review_referral"
-ADJUST: Final = "wagtail_referrals_credit.adjust_account"
 SUMMARY: Final = "wagtail_referrals.view_summary"
 
 

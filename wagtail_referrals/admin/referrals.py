@@ -41,7 +41,7 @@ from wagtail_referrals.admin.listing import (
     users_like,
 )
 from wagtail_referrals.admin.policies import REVIEW
-from wagtail_referrals.admin.terms import ProgramFilter
+from wagtail_referrals.admin.terms import ProgramFilter, compare_url, version_choices
 from wagtail_referrals.admin.words import (
     advocate_name,
     friend_name,
@@ -51,7 +51,8 @@ from wagtail_referrals.admin.words import (
     reward_posted,
     reward_words,
 )
-from wagtail_referrals.programs import parse, sentence
+from wagtail_referrals.programs import count_differences, parse, sentence, versions_in_force
+from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals import event_words, events_of, reason_words
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards import settle
@@ -66,6 +67,7 @@ class ReferralFilterSet(WagtailFilterSet):
         label=_("State"), choices=Referral.State.choices, widget=forms.CheckboxSelectMultiple
     )
     program = ProgramFilter("program_key")
+    terms = django_filters.ChoiceFilter(label=_("Version of the terms"), choices=version_choices)
     created_at = django_filters.DateFromToRangeFilter(label=_("Date"), widget=DateRangePickerWidget)
     advocate = django_filters.CharFilter(label=_("Referrer"), method="filter_advocate")
 
@@ -185,6 +187,7 @@ class ReferralInspectView(generic.InspectView):
             if user.has_perm("wagtail_referrals.view_terms")
             else "",
             sentence=sentence(terms),
+            since=changes_since(referral.terms) if user.has_perm("wagtail_referrals.view_terms") else None,
             purchases=[
                 {
                     "purchase": purchase,
@@ -229,6 +232,20 @@ class ReferralInspectView(generic.InspectView):
             review_url=reverse(f"{NAMESPACE}:review", args=[quote(referral.pk)]),
             **kwargs,
         )
+
+
+def changes_since(terms: Terms) -> dict[str, Any]:
+    """How the offer differs now from these terms: from those in force, or from the newest ones of a closed program."""
+    versions = {version.pk: version for version in Terms.objects.filter(program_key=terms.program_key)}
+    in_force = versions_in_force([terms.program_key])
+    newest = max(versions.values(), key=lambda version: version.number)
+    now = next((versions[pk] for pk in in_force if pk in versions), newest)
+    return {
+        "now": now,
+        "is_same": now == terms,
+        "count": count_differences(parse(terms), parse(now)),
+        "url": compare_url(terms.program_key, terms.number, now.number),
+    }
 
 
 def latest_review(referral: Referral) -> Decision | None:

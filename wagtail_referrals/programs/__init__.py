@@ -16,12 +16,20 @@ from wagtail_referrals.programs.audiences import (
     customers_in,
     in_audience,
 )
+from wagtail_referrals.programs.difference import (
+    Change,
+    Section,
+    count_differences,
+    differences,
+    language_name,
+)
 from wagtail_referrals.programs.names import program_names, programs_naming
 from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
 from wagtail_referrals.programs.presets import Preset, presets
 from wagtail_referrals.programs.problems import program_hints, program_problems, rule_problems
 from wagtail_referrals.programs.states import ProgramState, program_states
 from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
+from wagtail_referrals.programs.versions import publishers, versions_in_force
 from wagtail_referrals.programs.words import (
     advocate_gets,
     either_words,
@@ -38,18 +46,22 @@ __all__ = [
     "Asked",
     "AudienceData",
     "AudienceRuleData",
+    "Change",
     "CustomerFact",
     "OpenTerms",
     "Preset",
     "ProgramState",
+    "Section",
     "TermsData",
     "advocate_gets",
     "audience_data",
     "audience_hints",
     "audience_rule_problems",
     "audience_words",
+    "count_differences",
     "customer_facts",
     "customers_in",
+    "differences",
     "draft_data",
     "either_words",
     "forget_open_terms",
@@ -59,6 +71,7 @@ __all__ = [
     "join_words",
     "kept_gift",
     "kept_gift_words",
+    "language_name",
     "minimum_words",
     "open_terms",
     "parse",
@@ -71,7 +84,9 @@ __all__ = [
     "program_states",
     "programs_naming",
     "publish_terms",
+    "publishers",
     "rule_gets",
     "rule_problems",
     "sentence",
+    "versions_in_force",
 ]
