@@ -23,6 +23,7 @@ from example_site.pages.models import HomePage
 from example_site.seed import pictures
 from example_site.seed.clock import MovingClock
 from example_site.seed.visitor import LAPTOP, ROBOTS, Visitor
+from tests.books import assert_audit_clean
 from tests.credit.audit import assert_books_agree
 from tests.databases import use
 from tests.example_site.conftest import _small
@@ -158,6 +159,10 @@ def test_credit_was_spent_is_there_to_spend_and_is_to_be_recovered(lived: str) -
         frozenset({"referral-credit"}),
     }
     assert_books_agree()
+
+
+def test_the_shops_own_audit_finds_nothing(lived: str) -> None:
+    assert_audit_clean(now=NOW + LONGEST)
 
 
 def test_robots_are_no_visits(lived: str, story: Any) -> None:

@@ -110,7 +110,7 @@ def _without_reward() -> Iterator[Finding]:
                 "pk", "revision"
             )
         )
-        for pk, (reward, revision, key) in named.items():
-            if not 1 <= revision <= revisions.get(reward, 0):
+        for pk, (reward_id, number, key) in named.items():
+            if not 1 <= number <= revisions.get(reward_id, 0):
                 words = gettext("Movement %(number)s is named %(key)s, and there is no such reward.")
                 yield Finding(UNKNOWN, "entry", pk, words % {"number": pk, "key": key})
