@@ -237,7 +237,11 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         user = self.request.user
         if not user.is_authenticated:
             return {}
-        found = {account.currency: account.available for account in credit.accounts_of(user)}
+        found = {
+            account.currency: account.available
+            for account in credit.accounts_of(user)
+            if credit.is_money(account.currency)
+        }
         number = self.checkout_session._get(_NAMESPACE, "reserved")
         if number:
             reservation = credit.active_reservation(number)

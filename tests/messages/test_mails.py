@@ -34,7 +34,7 @@ def gift(kind: str) -> dict[str, Any]:
         return kept_gift(a_rule("advocate", "first_purchase", kind), "EUR")
 
 
-FIFTEEN = {"amount": "15.00", "currency": "EUR"}
+FIFTEEN = {"amount": "15.00", "currency": "EUR", "at_checkout": True}
 
 
 def test_a_reward_is_announced_in_french() -> None:

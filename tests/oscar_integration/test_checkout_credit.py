@@ -726,3 +726,15 @@ def test_the_kind_of_payment_source_is_made_when_it_is_needed(customer: Customer
     finally:
         post_save.disconnect(hear, sender=Source)
     assert available(lea) == "0.00"
+
+
+# Points
+
+
+def test_points_are_no_money_at_the_checkout(customer: Customer, lea: Any, make_customer: Any) -> None:
+    credit.grant(user=lea, currency="LEAF", amount=D(500), key="leaves")
+    page = customer.go_to_payment().content.decode()
+    assert "Use my €15.00" in page and "LEAF" not in page
+    paul = make_customer("paul@example.com")
+    credit.grant(user=paul, currency="LEAF", amount=D(500), key="more leaves")
+    assert "referral-credit" not in Customer(paul).go_to_payment().content.decode()

@@ -16,7 +16,7 @@ from example_site.card.models import DemoCharge
 from tests.credit.audit import assert_books_agree
 from tests.killing import in_a_process
 from tests.oscar_integration.dying import open_browser
-from tests.oscar_integration.paying import Customer, available, balance, give, sources
+from tests.oscar_integration.paying import Customer, available, give, sources
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.credit.models import Reservation
 from wagtail_referrals.referrals.models import Purchase, Referral

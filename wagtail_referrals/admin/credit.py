@@ -62,7 +62,7 @@ def customer(account: Account) -> str:
 
 
 def currency_choices() -> list[tuple[str, str]]:
-    return [(code, code) for code in conf.currencies()]
+    return [(code, credit.unit_name(code)) for code in conf.units()]
 
 
 class AccountFilterSet(WagtailFilterSet):
@@ -105,7 +105,12 @@ class AccountIndexView(RecordIndexView):
 
         return [
             RecordColumn("user", label=_("Customer"), accessor=customer, get_url=self.get_inspect_url),
-            Column("currency", label=_("Currency"), sort_key="currency"),
+            Column(
+                "currency",
+                label=_("Currency"),
+                sort_key="currency",
+                accessor=lambda account: credit.unit_name(account.currency),
+            ),
             money("balance", _("Balance")),
             money("reserved", _("Set aside")),
             money("shortfall", _("Still to recover")),
@@ -175,7 +180,10 @@ def figures(account: Account) -> list[tuple[Any, str]]:
     return [
         (_("Balance"), credit.format_money(account.balance, code)),
         (_("Set aside for payments under way"), credit.format_money(account.reserved, code)),
-        (_("Can be spent now"), credit.format_money(spendable, code)),
+        (
+            _("Can be spent now") if credit.is_money(code) else _("Available"),
+            credit.format_money(spendable, code),
+        ),
         (_("Still to recover"), credit.format_money(account.shortfall, code)),
     ]
 
@@ -295,13 +303,15 @@ class AdjustForm(forms.Form):
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.account = account
-        codes = list(dict.fromkeys([account.currency, *conf.currencies()]))
+        codes = list(dict.fromkeys([account.currency, *conf.units()]))
         currency = self.fields["currency"]
-        currency.choices = [(code, code) for code in codes]  # type: ignore[attr-defined]
+        currency.choices = [(code, credit.unit_name(code)) for code in codes]  # type: ignore[attr-defined]
         currency.initial = account.currency
         if len(codes) == 1:
             currency.widget = forms.HiddenInput()
-            self.fields["amount"].label = gettext("Amount in %(currency)s") % {"currency": codes[0]}
+            self.fields["amount"].label = gettext("Amount in %(currency)s") % {
+                "currency": credit.unit_name(codes[0])
+            }
         # Two decimals where the smallest unit of one of them has two.
         step = min(credit.exponent(code) for code in codes)
         self.fields["amount"].widget.attrs.update(step=str(step), min=str(step))
@@ -312,7 +322,8 @@ class AdjustForm(forms.Form):
         if amount is not None and currency and credit.quantize(amount, currency) != amount:
             self.add_error(
                 "amount",
-                gettext("%(currency)s has no decimals: give a whole number.") % {"currency": currency},
+                gettext("%(currency)s has no decimals: give a whole number.")
+                % {"currency": credit.unit_name(currency)},
             )
         return cleaned
 

@@ -23,6 +23,7 @@ from wagtail.admin.panels import (
 )
 from wagtail.admin.panels.base import get_form_for_model
 
+from wagtail_referrals import conf
 from wagtail_referrals.kinds import (
     OPTION_PREFIX,
     Registry,
@@ -34,6 +35,7 @@ from wagtail_referrals.kinds import (
     triggers,
 )
 from wagtail_referrals.programs import program_problems, rule_problems
+from wagtail_referrals.programs.amounts import AmountsFormField
 from wagtail_referrals.programs.models import (
     Audience,
     Program,
@@ -108,6 +110,15 @@ class ProgramTextForm(WagtailAdminModelForm):
 class ProgramForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "budget_amounts" in self.fields and conf.points() is not None:
+            asked = self.fields["budget_amounts"]
+            self.fields["budget_amounts"] = AmountsFormField(
+                currencies=conf.units(),
+                required=asked.required,
+                label=asked.label,
+                help_text=asked.help_text,
+                initial={},
+            )
         self._known_keys: set[uuid.UUID] = (
             {rule.key for rule in self.instance.rules.all()} if self.instance.pk else set()
         )

@@ -30,6 +30,7 @@ from wagtail_referrals.credit.books import (
 )
 from wagtail_referrals.credit.errors import InsufficientCredit
 from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
+from wagtail_referrals.credit.money import is_money
 
 State = Reservation.State
 
@@ -62,8 +63,10 @@ def reserve(
     amount.
 
     Locks the account and its lots. Raises ``InsufficientCredit``, which leaves everything as it was, and
-    ``ValueError`` for an amount that is not positive.
+    ``ValueError`` for an amount that is not positive, or in points, which pay for no order.
     """
+    if not is_money(currency):
+        raise ValueError(f"{currency} is no currency: it cannot pay for an order")
     amount = positive(amount, currency)
     moment = now or timezone.now()
     user_id = user_id_of(user)

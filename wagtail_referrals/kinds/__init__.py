@@ -2,6 +2,7 @@
 
 from wagtail_referrals.kinds.asking import join_option_fields, option_owners
 from wagtail_referrals.kinds.options import OPTION_PREFIX, HasOptions
+from wagtail_referrals.kinds.points import PointsKind
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.reward import (
     DiscountIssuer,
@@ -25,6 +26,7 @@ __all__ = [
     "DiscountRequest",
     "HasOptions",
     "LedgerKind",
+    "PointsKind",
     "Posting",
     "PurchaseOccasion",
     "RefundPolicy",

@@ -69,8 +69,9 @@ class Posting:
 class RewardKind(HasOptions):
     """What a rule gives. Subclass it and register an instance in ``reward_kinds``.
 
-    ``value_fields``: which of the rule form's fields say how much, "amounts", "percent" or neither. ``is_discount``:
-    the friend finds it in the basket as a discount (or the advocate gets a personal voucher); the shop makes it.
+    ``value_fields``: which of the rule form's fields say how much, "amounts", "percent" or an option of its own; none
+    for a thing, of which ``worth`` counts 1. ``is_discount``: the friend finds it in the basket as a discount (or the
+    advocate gets a personal voucher); the shop makes it.
     """
 
     sides: Sequence[str] = (Side.ADVOCATE, Side.FRIEND)
@@ -94,6 +95,10 @@ class RewardKind(HasOptions):
     def unit(self, rule: Rule, currency: str) -> str:
         """What ``worth`` is counted in: by default the order's ``currency``."""
         return currency
+
+    def cost(self, rule: Rule) -> dict[str, Decimal]:
+        """What one occasion may cost by currency (or unit), as far as it is known beforehand: for the budget."""
+        return rule.amounts
 
     def post(self, posting: Posting) -> None:
         """Give or take back the difference. Called under the reward's row lock, inside its transaction.

@@ -104,6 +104,7 @@ def _context(message: Message) -> dict[str, Any]:
             message.data.get("reason", "")
         ),
         "code": message.data.get("code", ""),
+        "at_checkout": message.data.get("at_checkout", False),
         "side": side,
         "site_name": (site.site_name if site is not None else "") or root,
         "root_url": root,

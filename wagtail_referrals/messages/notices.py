@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from wagtail_referrals import signals
-from wagtail_referrals.kinds import Side, reward_kinds
+from wagtail_referrals import credit, signals
+from wagtail_referrals.kinds import LedgerKind, Side, reward_kinds
 from wagtail_referrals.messages.delivery import deliver_pending
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.programs import kept_gift, parse
@@ -59,6 +59,8 @@ def tell_about_reward(
             data["code"] = reward.discount.code
     else:
         data |= {"amount": str(abs(delta)), "currency": reward.currency}
+        # Said in the mail: what else a shop gives is used elsewhere, if at all.
+        data["at_checkout"] = isinstance(kind, LedgerKind) and credit.is_money(reward.currency)
     write(
         "reward_given" if delta > 0 else "reward_taken_back",
         key=f"reward:{reward.pk}:{reward.revision}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -25,8 +26,10 @@ def local_amount(amount: Decimal, currency: str) -> Decimal:
 class AmountsWidget(forms.MultiWidget):
     template_name = "wagtail_referrals/widgets/amounts.html"
 
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
-        self.currencies = conf.currencies()
+    def __init__(
+        self, attrs: dict[str, Any] | None = None, *, currencies: Sequence[str] | None = None
+    ) -> None:
+        self.currencies = list(currencies or conf.currencies())
         super().__init__(
             {
                 code: forms.NumberInput(attrs={"step": str(credit.exponent(code)), "min": "0"})
@@ -41,17 +44,20 @@ class AmountsWidget(forms.MultiWidget):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         context = super().get_context(name, value, attrs)
         for widget, code in zip(context["widget"]["subwidgets"], self.currencies, strict=True):
-            widget["currency"] = code
+            widget["currency"] = credit.unit_name(code)
         return context
 
 
 class AmountsFormField(forms.MultiValueField):
-    """Its value is {currency: "15.00"}, without the currencies left empty; ``{}`` when all are."""
+    """Its value is {currency: "15.00"}, without the currencies left empty; ``{}`` when all are.
 
-    def __init__(self, **kwargs: Any) -> None:
+    ``currencies``: what amounts are asked in, by default those of the shop.
+    """
+
+    def __init__(self, *, currencies: Sequence[str] | None = None, **kwargs: Any) -> None:
         for unused in ("encoder", "decoder", "max_length"):
             kwargs.pop(unused, None)
-        self.currencies = conf.currencies()
+        self.currencies = list(currencies or conf.currencies())
         fields = [
             forms.DecimalField(
                 min_value=Decimal(0),
@@ -66,7 +72,7 @@ class AmountsFormField(forms.MultiValueField):
             )
             for code in self.currencies
         ]
-        kwargs["widget"] = AmountsWidget()
+        kwargs["widget"] = AmountsWidget(currencies=self.currencies)
         super().__init__(fields, require_all_fields=False, **kwargs)
 
     def compress(self, data_list: list[Decimal | None]) -> dict[str, str]:

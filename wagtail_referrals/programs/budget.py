@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
+from wagtail_referrals.kinds import reward_kinds
 from wagtail_referrals.programs.models import Budget
 from wagtail_referrals.programs.terms import TermsData
 
@@ -24,14 +25,15 @@ def limits(data: TermsData) -> dict[str, Decimal]:
 
 
 def promise_of(data: TermsData) -> dict[str, Decimal]:
-    """What one more friend may cost, as far as it is known beforehand: fixed amounts of credit, and one friend.
+    """What one more friend may cost, as far as it is known beforehand: fixed amounts, points, and one friend.
 
     Percentages are known when the order is: they count when they are owed.
     """
     held: dict[str, Decimal] = {}
     limited = limits(data)
     for rule in data.rules:
-        for currency, amount in rule.amounts.items():
+        kind = reward_kinds.get(rule.kind) if rule.kind in reward_kinds else None
+        for currency, amount in (kind.cost(rule) if kind is not None else rule.amounts).items():
             if currency in limited:
                 held[currency] = held.get(currency, Decimal(0)) + amount
     if FRIENDS in limited:

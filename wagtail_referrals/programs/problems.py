@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf, credit
-from wagtail_referrals.kinds import OPTION_PREFIX, Side, option_owners, reward_kinds, triggers
+from wagtail_referrals.kinds import OPTION_PREFIX, Rule, Side, option_owners, reward_kinds, triggers
 from wagtail_referrals.programs.amounts import as_decimals, local_amount
 
 # Above these, somebody probably typed a nought too many. Amounts in a currency with cents.
@@ -191,7 +191,7 @@ def _budget_hints(program: Any, sound: list[Any]) -> list[str]:
     hints = []
     for currency, budget in _decimals(program.budget_amounts).items():
         # What one friend may cost, as far as it is known beforehand.
-        cost = sum((_decimals(row.amounts).get(currency, Decimal(0)) for row in sound), Decimal(0))
+        cost = sum((_cost(row).get(currency, Decimal(0)) for row in sound), Decimal(0))
         if not cost or not budget:
             continue
         # The friend who meets a budget that is not used up yet is promised everything.
@@ -203,9 +203,23 @@ def _budget_hints(program: Any, sound: list[Any]) -> list[str]:
                     "The budget in %(currency)s is used up by %(count)s friends.",
                     friends,
                 )
-                % {"currency": currency, "count": friends}
+                % {"currency": credit.unit_name(currency), "count": friends}
             )
     return hints
+
+
+def _cost(row: RuleRow) -> dict[str, Decimal]:
+    """What one occasion of a rule without problems may cost, by currency or unit."""
+    rule = Rule(
+        key="",
+        side=str(row.side),
+        trigger=row.trigger,
+        kind=row.kind,
+        refund_policy="",
+        amounts=_decimals(row.amounts),
+        options=row.options or {},
+    )
+    return reward_kinds.get(row.kind).cost(rule)
 
 
 def program_problems(program: Any) -> dict[str, str]:

@@ -147,8 +147,12 @@ class Movement:
 
 @dataclass(frozen=True)
 class Balance:
-    """One account. Amounts are written in its currency; "" where there is nothing to say."""
+    """One account. Amounts are written in its currency; "" where there is nothing to say.
 
+    ``unit`` is the name of the shop's points, "" for money.
+    """
+
+    unit: str
     available: str
     reserved: str
     shortfall: str
@@ -196,6 +200,7 @@ def balance_of(account: Account, number: Any) -> Balance:
         for lot in lots[:5]
     ]
     return Balance(
+        unit="" if credit.is_money(account.currency) else capfirst(credit.unit_name(account.currency)),
         available=credit.format_money(account.available, account.currency),
         reserved=_money(account.reserved, account.currency),
         shortfall=_money(account.shortfall, account.currency),
@@ -211,6 +216,10 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         site_id=tracking.site_id_for(request), advocate_state=advocate.state, user_id=advocate.user_id
     )
     data = offer.data if offer else None
+    balances = [
+        balance_of(account, request.GET.get(f"movements-{account.currency}"))
+        for account in credit.accounts_of(request.user)
+    ]
     return {
         "advocate": advocate,
         "name_form": form,
@@ -224,8 +233,6 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         "sharing": sharing_of(request, advocate, data),
         "visits": Visit.objects.filter(advocate=advocate).count(),
         "friends": friends_of(advocate, request.GET.get("page")),
-        "balances": [
-            balance_of(account, request.GET.get(f"movements-{account.currency}"))
-            for account in credit.accounts_of(request.user)
-        ],
+        "balances": [balance for balance in balances if not balance.unit],
+        "points": [balance for balance in balances if balance.unit],
     }
