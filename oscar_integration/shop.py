@@ -18,7 +18,7 @@ from oscar.apps.offer.abstract_models import AbstractRange
 from oscar.core.loading import get_class, get_model
 
 from oscar_integration import conf, customers, vouchers
-from wagtail_referrals import credit
+from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import DiscountRequest
 from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot, get_shop
 
@@ -37,6 +37,15 @@ class OscarShop:
 
     def void_discount(self, code: str) -> bool:
         return vouchers.void(code)
+
+    def use_discount(self, request: HttpRequest, code: str) -> str:
+        from oscar_integration.basket import use_discount
+
+        grant = rewards.discount_by_code(code)
+        if grant is None or not hasattr(request, "basket"):
+            return ""
+        use_discount(request, grant)
+        return reverse("basket:summary")
 
     # Orders
 

@@ -67,6 +67,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{conf.get('SHARE_PREFIX')}/", views.share, name="share_nobody"),
     URLResolver(
         SiteLanguagePrefix(),  # type: ignore[arg-type]
-        [path("account/refer-a-friend/", views.account, name="account")],
+        [
+            path("account/refer-a-friend/", views.account, name="account"),
+            path("account/refer-a-friend/use/<uuid:token>/", views.use_discount, name="use_discount"),
+        ],
     ),
 ]

@@ -25,6 +25,7 @@ from wagtail_referrals.programs import TermsData, parse
 from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals import Facts, get_shop
 from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.rewards.discounts import used_discounts, with_use
 from wagtail_referrals.rewards.history import (
     facts_from_json,
     history_of,
@@ -123,7 +124,7 @@ class _Batch:
         ids = [referral.pk for referral in self.referrals]
         for purchase in Purchase.objects.filter(referral__in=ids).order_by("placed_at", "pk"):
             self.purchases[purchase.referral_id].append(purchase)
-        for reward in Reward.objects.filter(referral__in=ids).order_by("pk"):
+        for reward in with_use(Reward.objects.filter(referral__in=ids)).order_by("pk"):
             key = (str(reward.rule_key), reward.side, reward.occasion)
             self.rewards[reward.referral_id][key] = reward
         for decision in Decision.objects.filter(referral__in=ids).order_by("created_at", "pk"):
@@ -133,8 +134,9 @@ class _Batch:
             pk = claims[grant.claim_id or 0]
             if grant.issue == 1 and grant.expires_at is not None:
                 self.again[pk] = max(self.again.get(pk, grant.expires_at), grant.expires_at)
-            if grant.state == DiscountGrant.State.USED:
-                self.used[pk].append(grant)
+        for grant in used_discounts(self.referrals).select_related("reward"):
+            pk = grant.reward.referral_id if grant.reward is not None else claims[grant.claim_id or 0]
+            self.used[pk].append(grant)
         advocates = {referral.advocate_id for referral in self.referrals}
         taken = Reward.objects.filter(advocate__in=advocates, slot__isnull=False).order_by()
         for advocate, rule_key, period, slot in taken.values_list(

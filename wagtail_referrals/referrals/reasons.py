@@ -43,6 +43,7 @@ REASONS: Final[dict[str, Any]] = {
     "revoked": _("it was withdrawn"),
     "other_person": _("it belongs to somebody else"),
     "used": _("it has been used already"),
+    "used_up": _("it was used already, and stays"),
 }
 
 # Where a reason speaks of the referrer, or of what they know as theirs: said to the referrer.

@@ -109,6 +109,12 @@ class Shop(DiscountIssuer, Protocol):
         Of a range that is gone: nobody.
         """
 
+    def use_discount(self, request: HttpRequest, code: str) -> str:
+        """Put a discount that may be used into the basket of this request's customer, and tell them.
+
+        Where to lead them then; "" where the shop has no such basket, and the code is to be typed.
+        """
+
     def start_url(self, request: HttpRequest) -> str:
         """Where a friend begins to shop."""
 

@@ -34,6 +34,10 @@ WORDS: Final[dict[str, Any]] = {
         "The friend gave another e-mail address or signed in, and has the discount again: %(gift)s."
     ),
     "discount_used": _("The friend used a discount of %(amount)s in order %(reference)s."),
+    "reward_used": _("The reward %(of_side)s was used in order %(reference)s: it took off %(amount)s."),
+    "reward_again": _(
+        "Order %(reference)s, which used the reward %(of_side)s, was cancelled before delivery: it can be used again."
+    ),
     "registered": _("The friend opened an account."),
     "purchase": _("The friend placed order %(reference)s over %(amount)s."),
     "check_pass": _("Checked and in order: %(check)s."),
@@ -47,6 +51,10 @@ WORDS: Final[dict[str, Any]] = {
     "reward_given": _("Reward given %(to_side)s: %(amount)s."),
     "reward_reduced": _("Reward %(of_side)s taken back in part, %(amount)s: %(reason)s."),
     "reward_taken_back": _("Reward %(of_side)s taken back, %(amount)s: %(reason)s."),
+    "reward_kept": _(
+        "The reward %(of_side)s stays, as it was used already: %(amount)s. Otherwise it would have been taken back: "
+        "%(reason)s."
+    ),
     "reward_refused": _("No reward %(for_side)s: %(reason)s."),
     "reward_failed": _("Giving the reward %(of_side)s failed; it will be tried again."),
     "message": _("Message sent %(to_side)s: %(message)s."),

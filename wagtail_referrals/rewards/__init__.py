@@ -5,6 +5,8 @@ from wagtail_referrals.rewards.discounts import (
     bind_person,
     discount_by_code,
     discount_refusal,
+    reward_by_token,
+    usable_rewards,
 )
 from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
 from wagtail_referrals.rewards.placed import order_placed, whose_order
@@ -27,8 +29,10 @@ __all__ = [
     "judge",
     "lapse_claims",
     "order_placed",
+    "reward_by_token",
     "settle",
     "sweep",
     "typed_code",
+    "usable_rewards",
     "whose_order",
 ]

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
 from wagtail_referrals.people import email_key
 from wagtail_referrals.programs import TermsData, kept_gift, parse
 from wagtail_referrals.referrals import get_shop, referrals_of, timeline
-from wagtail_referrals.referrals.models import TimelineEvent
+from wagtail_referrals.referrals.models import Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
 
@@ -268,6 +269,7 @@ def mark_discounts_used(
     in the timeline.
     """
     events = []
+    rewarded = set()
     for grant in grants:
         # The order has it, also where it was withdrawn while it was being paid for.
         changed = DiscountGrant.objects.filter(~Q(state=DiscountGrant.State.USED), pk=grant.pk).update(
@@ -276,18 +278,121 @@ def mark_discounts_used(
             used_amount=amounts[grant.code],
             used_currency=currency,
         )
-        if changed:
-            events.append(
-                timeline.event(
-                    "discount_used",
-                    claim=grant.claim,
-                    referral=grant.reward.referral if grant.reward is not None else None,
-                    data={"reference": reference, "amount": str(amounts[grant.code]), "currency": currency},
-                    key=f"discount_used:{grant.pk}",
-                    now=now,
-                )
+        if not changed:
+            continue
+        data: dict[str, Any] = {
+            "reference": reference,
+            "amount": str(amounts[grant.code]),
+            "currency": currency,
+        }
+        if grant.reward is not None:
+            rewarded.add(grant.reward.referral_id)
+            data["side"] = grant.reward.side
+        events.append(
+            timeline.event(
+                "discount_used" if grant.reward is None else "reward_used",
+                claim=grant.claim,
+                referral=grant.reward.referral if grant.reward is not None else None,
+                data=data,
+                key=f"discount_used:{grant.pk}:{grant.token}",
+                now=now,
             )
+        )
+    if rewarded:
+        # It counts in the budget from now on, and can no longer be taken back.
+        Referral.objects.filter(pk__in=rewarded).update(next_check_at=now, revision=F("revision") + 1)
     return events
+
+
+def with_use(rewards: QuerySet[Reward]) -> QuerySet[Reward]:
+    """Each with ``was_used``: it is a discount, and an order has it."""
+    used = DiscountGrant.objects.filter(reward=OuterRef("pk"), state=DiscountGrant.State.USED)
+    return rewards.annotate(was_used=Exists(used))
+
+
+def used_discounts(referrals: Iterable[Referral]) -> QuerySet[DiscountGrant]:
+    """The discounts of these referrals that orders have: the friends' own, and rewards."""
+    theirs = list(referrals)
+    return DiscountGrant.objects.filter(
+        Q(claim__in=[referral.claim_id for referral in theirs]) | Q(reward__referral__in=theirs),
+        state=DiscountGrant.State.USED,
+    )
+
+
+def rewards_discounts(terms: TermsData) -> bool:
+    """Can a reward under these terms be a discount? The friend's, which comes with the claim, is none."""
+    arrival = arrival_discounts(terms)
+    return any(
+        rule not in arrival and rule.kind in reward_kinds and reward_kinds.get(rule.kind).is_discount
+        for rule in terms.rules
+    )
+
+
+def usable_rewards(user: Any, *, now: datetime | None = None) -> list[DiscountGrant]:
+    """Rewards of this customer that are discounts and have not been used yet, the newest first. One query."""
+    moment = now or timezone.now()
+    return list(
+        DiscountGrant.objects.filter(user=user, state=DiscountGrant.State.ISSUED, reward__isnull=False)
+        .filter(Q(expires_at=None) | Q(expires_at__gte=moment))
+        .select_related("terms", "reward")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def reward_by_token(user: Any, token: UUID) -> DiscountGrant | None:
+    """The reward of this customer that is the discount with this token."""
+    grants = DiscountGrant.objects.filter(user=user, token=token, reward__isnull=False)
+    return grants.select_related("claim", "terms").first()
+
+
+def follow_orders(referral: Referral, *, now: datetime) -> None:
+    """A reward whose order was cancelled before delivery is there to use again, once; until that order comes back.
+
+    Inside a transaction, with the referral locked. One query where no order has used a reward of it.
+    """
+    used = list(
+        DiscountGrant.objects.filter(reward__referral=referral)
+        .exclude(used_reference="")
+        .filter(Q(state=DiscountGrant.State.USED, issue=0) | Q(state=DiscountGrant.State.ISSUED, issue=1))
+        .select_related("terms", "claim", "reward__referral")
+    )
+    facts = get_shop().facts(sorted({grant.used_reference for grant in used})) if used else {}
+    for grant in used:
+        order = facts.get(grant.used_reference)
+        if order is None:
+            continue
+        never = order.cancelled and order.shipped_at is None
+        if never and grant.state == DiscountGrant.State.USED:
+            _give_again(grant, now)
+        elif not never and grant.state == DiscountGrant.State.ISSUED:
+            get_shop().void_discount(grant.code)
+            grant.state, grant.issue = DiscountGrant.State.USED, 0
+            grant.save(update_fields=["state", "issue"])
+
+
+def _give_again(grant: DiscountGrant, now: datetime) -> None:
+    terms = parse(grant.terms)
+    rule = terms.rule(str(grant.rule_key))
+    if rule is None or rule.kind not in reward_kinds:
+        return
+    grant.issue, grant.code = 1, ""
+    grant.token = DiscountGrant._meta.get_field("token").get_default()
+    if grant.expires_at is not None:
+        # The time that the order took away.
+        grant.expires_at = max(grant.expires_at, now + timedelta(days=min(terms.window_days, 30)))
+    grant.save(update_fields=["issue", "code", "token", "expires_at"])
+    _issue(grant, rule)
+    timeline.record(
+        "reward_again",
+        referral=grant.reward.referral if grant.reward is not None else None,
+        data={
+            "side": grant.reward.side if grant.reward is not None else "",
+            "gift": kept_gift(rule),
+            "reference": grant.used_reference,
+        },
+        key=f"reward_again:{grant.token}",
+        now=now,
+    )
 
 
 def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
@@ -313,8 +418,9 @@ def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
 
 
 def take_discount_back(reward: Reward, reason: str, *, now: datetime) -> bool:
-    """Withdraw it unless it was used; whether it could be."""
+    """Withdraw it; ``False`` when it was used already."""
     grants: Sequence[DiscountGrant] = list(
         DiscountGrant.objects.filter(reward=reward).select_related("claim", "reward__referral")
     )
-    return bool(withdraw(grants, reason, now=now))
+    withdraw(grants, reason, now=now)
+    return not DiscountGrant.objects.filter(reward=reward, state=DiscountGrant.State.USED).exists()

@@ -92,6 +92,8 @@ def history_of(
                 friend_slot=reward.friend_slot,
                 posted=reward.posted,
                 purchase_id=reward.purchase_id,
+                # Where it was asked for: see ``discounts.with_use``.
+                used=bool(getattr(reward, "was_used", False)),
             )
             for key, reward in rewards.items()
         },

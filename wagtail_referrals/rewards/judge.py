@@ -93,13 +93,17 @@ def _amount(line: Mapping[str, Any]) -> Decimal:
 
 @dataclass(frozen=True)
 class Given:
-    """A reward that exists: its places under the caps, and what was handed over so far."""
+    """A reward that exists: its places under the caps, and what was handed over so far.
+
+    ``used``: it is a discount, and an order has it. What was used cannot be taken back.
+    """
 
     slot: int | None = None
     slot_period: str = ""
     friend_slot: int | None = None
     posted: Decimal = NOTHING
     purchase_id: int | None = None
+    used: bool = False
 
 
 RewardKey = tuple[str, str, str]
@@ -134,7 +138,8 @@ class History:
 @dataclass(frozen=True)
 class Due:
     """One reward as it should stand now. ``worth`` is what should have been handed over, in ``currency`` or in
-    another unit that the kind counts in.
+    another unit that the kind counts in. ``instead_of``: the reason for which it would be taken back, had it not been
+    used in an order.
     """
 
     rule: Rule
@@ -150,6 +155,7 @@ class Due:
     slot: int | None = None
     slot_period: str = ""
     friend_slot: int | None = None
+    instead_of: str = ""
 
     @property
     def key(self) -> RewardKey:
@@ -231,6 +237,7 @@ def judge(
     dues = [_reconsider(due, refusal, held, history, now, orders) for due in dues]
     dues = _give_friend_slots(terms, dues, history, orders, now)
     dues = _give_slots(terms, dues, history)
+    dues = _keep_used(terms, dues, history)
     in_time = not refusal and now <= history.claim_expires_at
     waits = first is None and in_time
     waits_for_more = first is not None and in_time and bool(_without_lines(terms, dues))
@@ -246,6 +253,30 @@ def judge(
         waits_for_order=waits,
         waits_for_more=waits_for_more,
     )
+
+
+def _keep_used(terms: TermsData, dues: list[Due], history: History) -> list[Due]:
+    """What was used in an order already stays, whatever has become of its reason."""
+    kept = {due.key: due for due in dues}
+    for key, given in history.rewards.items():
+        rule = terms.rule(key[0])
+        if not given.used or rule is None or rule.kind not in reward_kinds or rule.trigger not in triggers:
+            continue
+        due = kept.get(key)
+        if due is None:
+            # Another order counts as the first now, for instance.
+            unit = reward_kinds.get(rule.kind).unit(rule, history.default_currency)
+            due = Due(rule, key[2], unit, NOTHING, Reward.State.TAKEN_BACK, "not_first", given.purchase_id)
+        if due.state != Reward.State.GIVEN:
+            due = replace(due, state=Reward.State.GIVEN, reason="used_up", instead_of=due.reason)
+        kept[key] = replace(
+            due,
+            worth=max(given.posted, Decimal(1)),
+            slot=given.slot,
+            slot_period=given.slot_period,
+            friend_slot=given.friend_slot,
+        )
+    return list(kept.values())
 
 
 def _refusal(history: History, late: bool) -> str:

@@ -164,6 +164,15 @@ class DiscountGrant(models.Model):
             ),
             models.CheckConstraint(condition=Q(issue__lte=1), name="referrals_again_once"),
         ]
+        indexes = [
+            # Whose reward paid for a part of an order that has changed?
+            models.Index(
+                fields=["used_reference"],
+                name="referrals_discount_order",
+                condition=Q(reward__isnull=False) & ~Q(used_reference=""),
+            ),
+            models.Index(fields=["user"], name="referrals_discount_to_use", condition=Q(state="issued")),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -88,11 +89,12 @@ def settle(
             .get(pk=referral.advocate_id)
         )
         referral.advocate = advocate
+        locked = Reward.objects.select_for_update(no_key=True, of=("self",)).filter(referral=referral)
+        if discounts.rewards_discounts(terms):
+            discounts.follow_orders(referral, now=moment)
         rewards = {
             (str(reward.rule_key), reward.side, reward.occasion): reward
-            for reward in Reward.objects.select_for_update(no_key=True, of=("self",))
-            .filter(referral=referral)
-            .order_by("pk")
+            for reward in discounts.with_use(locked).order_by("pk")
         }
         history = _history(referral, terms, decisions, rewards, facts)
         verdict = judge(
@@ -209,6 +211,9 @@ def _apply_rewards(
         if key not in dues and _is_known(terms.rule(str(reward.rule_key)))
     ]
     for reward, _owed in steps:
+        if reward.posted == 0 and getattr(reward, "was_used", False):
+            # Taken back while the order that has it was being paid for.
+            reward.posted = Decimal(1)
         if reward.posted == 0:
             reward.user = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
     credit.lock_accounts(
@@ -273,11 +278,17 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
         reward.due_at, reward.slot, reward.slot_period = due.due_at, due.slot, due.slot_period
         reward.friend_slot = due.friend_slot
     rule = terms.rule(str(reward.rule_key))
+    instead_of = due.instead_of if due is not None else ""
     if delta and rule is not None:
         reward.revision += 1
         try:
             with transaction.atomic():
-                _hand_over(reward, rule, delta, reason, now)
+                if not _hand_over(reward, rule, delta, reason, now):
+                    # Used in an order at this very moment.
+                    reward.revision -= 1
+                    target, delta = reward.posted, Decimal(0)
+                    state, reason, instead_of = Reward.State.GIVEN, "used_up", reason
+                    reward.amount = target
         except Exception:
             logger.exception("Posting reward %s failed.", reward.pk)
             reward.revision -= 1
@@ -298,6 +309,10 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
         kind = "reward_given" if delta > 0 else "reward_reduced" if target else "reward_taken_back"
         _record(reward, kind, rule, delta, now, f"reward:{reward.pk}:{reward.revision}")
         _tell(reward, delta, now)
+    elif reason == "used_up" and before != (state, reason):
+        # Nobody is told: nothing changes for the customer.
+        key = f"reward_kept:{reward.pk}:{reward.revision}"
+        _record(reward, "reward_kept", rule, delta, now, key, reason=instead_of)
     elif state == Reward.State.REFUSED and before != (state, reason):
         _record(reward, "reward_refused", rule, delta, now, f"reward_refused:{reward.pk}:{reason}")
     return True
@@ -314,14 +329,14 @@ def _reason_without_occasion(reward: Reward) -> str:
     return "not_first"
 
 
-def _hand_over(reward: Reward, rule: Any, delta: Decimal, reason: str, now: datetime) -> None:
+def _hand_over(reward: Reward, rule: Any, delta: Decimal, reason: str, now: datetime) -> bool:
+    """Give or take back; ``False`` for a discount that cannot be taken back, as an order has it."""
     kind = reward_kinds.get(reward.kind)
     if kind.is_discount:
         if delta > 0:
             discounts.give_discount(reward, rule, now=now)
-        else:
-            discounts.take_discount_back(reward, reason or "revoked", now=now)
-        return
+            return True
+        return discounts.take_discount_back(reward, reason or "revoked", now=now)
     kind.post(
         Posting(
             user=reward.user,
@@ -334,10 +349,13 @@ def _hand_over(reward: Reward, rule: Any, delta: Decimal, reason: str, now: date
             expires_at=now + timedelta(days=rule.expires_days) if rule.expires_days else None,
         )
     )
+    return True
 
 
-def _record(reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime, key: str) -> None:
-    data = {"side": reward.side, "reason": reward.reason, "reward": reward.pk}
+def _record(
+    reward: Reward, kind: str, rule: Any, delta: Decimal, now: datetime, key: str, reason: str | None = None
+) -> None:
+    data = {"side": reward.side, "reason": reward.reason if reason is None else reason, "reward": reward.pk}
     if (
         rule is not None
         and not reward_kinds.get(reward.kind).is_discount
@@ -403,8 +421,7 @@ def _spent(
 
 
 def _used_discounts(referral: Referral, cancelled: frozenset[str]) -> list[DiscountGrant]:
-    used = referral.claim.discounts.filter(state=DiscountGrant.State.USED)
-    return list(used.exclude(used_reference__in=cancelled))
+    return list(discounts.used_discounts([referral]).exclude(used_reference__in=cancelled))
 
 
 def _still_open(
@@ -487,12 +504,20 @@ def check_soon(reference: str, *, at_once: bool = True, now: datetime | None = N
     One query for an order that is none of ours. Never raises.
     """
     moment = now or timezone.now()
-    referral_id = Purchase.objects.filter(reference=reference).values_list("referral_id", flat=True).first()
-    if referral_id is None:
+    concerned = _concerned(reference)
+    if not concerned:
         return
-    Referral.objects.filter(pk=referral_id).update(next_check_at=moment, revision=F("revision") + 1)
+    Referral.objects.filter(pk__in=concerned).update(next_check_at=moment, revision=F("revision") + 1)
     if at_once:
-        transaction.on_commit(lambda: settle_if_due(referral_id), robust=True)
+        for referral_id in concerned:
+            transaction.on_commit(partial(settle_if_due, referral_id), robust=True)
+
+
+def _concerned(reference: str) -> list[int]:
+    """The referrals of an order: whose friend placed it, and whose reward paid for a part of it. One query."""
+    friends = Purchase.objects.filter(reference=reference).values_list("referral_id", flat=True)
+    rewards = DiscountGrant.objects.filter(used_reference=reference, reward__isnull=False)
+    return list(friends.union(rewards.values_list("reward__referral_id", flat=True)))
 
 
 def settle_if_due(referral_id: int) -> None:

@@ -11,13 +11,14 @@ from django import forms
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Max, Prefetch, Sum
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import get_language, gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_referrals import credit, people, programs, tracking
+from wagtail_referrals import credit, people, programs, rewards, tracking
 from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
@@ -136,6 +137,43 @@ def friends_of(advocate: Advocate, number: Any) -> Page:
 
 
 @dataclass(frozen=True)
+class Discount:
+    """A reward that is a discount and waits to be used: what it is, its code, until when, and where to use it.
+
+    Texts are in the current language; "" where there is nothing to say.
+    """
+
+    words: str
+    minimum: str
+    code: str
+    until: str
+    url: str
+
+
+def discounts_of(user: Any) -> list[Discount]:
+    """The customer's rewards that are discounts and have not been used. One query."""
+    found = []
+    parsed: dict[int, TermsData] = {}
+    for grant in rewards.usable_rewards(user):
+        data = parsed.setdefault(grant.terms_id, programs.parse(grant.terms))
+        rule = data.rule(str(grant.rule_key))
+        if rule is None:
+            continue
+        found.append(
+            Discount(
+                words=capfirst(programs.rule_gets(rule)),
+                minimum=programs.minimum_words(rule),
+                code=grant.code,
+                until=date_format(timezone.localtime(grant.expires_at), "DATE_FORMAT")
+                if grant.expires_at
+                else "",
+                url=reverse("referrals:use_discount", args=[grant.token]),
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True)
 class Movement:
     """One line of the history. ``amount`` is written with its sign."""
 
@@ -233,6 +271,7 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         "sharing": sharing_of(request, advocate, data),
         "visits": Visit.objects.filter(advocate=advocate).count(),
         "friends": friends_of(advocate, request.GET.get("page")),
+        "discounts": discounts_of(request.user),
         "balances": [balance for balance in balances if not balance.unit],
         "points": [balance for balance in balances if balance.unit],
     }

@@ -6,22 +6,26 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.cache import patch_cache_control
 from django.utils.translation import get_language, get_language_from_request
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from wagtail_referrals import people, programs, tracking
+from wagtail_referrals import people, programs, rewards, tracking
 from wagtail_referrals.people import CodeHolder
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import OpenTerms, TermsData
+from wagtail_referrals.referrals import get_shop, reason_words
 from wagtail_referrals.site import account as account_data
 from wagtail_referrals.site import landing
 from wagtail_referrals.site.invitation import Invitation, general_invitation, is_customer, shop_start
@@ -186,6 +190,25 @@ def _follow_language(advocate: Advocate) -> None:
         advocate.language = language
         advocate.save(update_fields=["language"])
         people.forget_code(advocate)
+
+
+@login_required
+@require_POST
+def use_discount(request: HttpRequest, token: UUID) -> HttpResponse:
+    """Put a reward that is a discount into the basket; back to the account, with the reason, where that is not so."""
+    grant = rewards.reward_by_token(request.user, token)
+    if grant is None:
+        raise Http404
+    refusal = rewards.discount_refusal(grant, user_id=request.user.pk, basket_reference="")
+    if refusal is None:
+        url = get_shop().use_discount(request, grant.code)
+        if url:
+            return HttpResponseRedirect(url)
+        words = _("Type the code %(code)s in your basket.") % {"code": grant.code}
+    else:
+        words = _("This reward cannot be used: %(reason)s.") % {"reason": reason_words(refusal)}
+    messages.warning(request, words, fail_silently=True)
+    return HttpResponseRedirect(reverse("referrals:account"))
 
 
 @login_required
