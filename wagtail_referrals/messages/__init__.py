@@ -1,6 +1,8 @@
-"""Messages to customers. Reads the engine's signals; decides nothing about money."""
+"""Messages to customers. Reads the engine's signals and the ledger; decides nothing about money."""
 
+from wagtail_referrals.messages.connections import connect
 from wagtail_referrals.messages.delivery import compose, deliver_pending
-from wagtail_referrals.messages.notices import connect, write
+from wagtail_referrals.messages.expiring import announce_expiring
+from wagtail_referrals.messages.planning import write
 
-__all__ = ["compose", "connect", "deliver_pending", "write"]
+__all__ = ["announce_expiring", "compose", "connect", "deliver_pending", "write"]

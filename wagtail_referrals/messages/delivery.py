@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -15,9 +17,11 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from wagtail.models import Site
 
-from wagtail_referrals.kinds import Side
+from wagtail_referrals import credit
+from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.referrals import reason_for_advocate, reason_words, timeline
 from wagtail_referrals.referrals.timeline import money_words
@@ -28,14 +32,32 @@ ATTEMPTS = 8
 BATCH = 200
 
 
-def deliver_pending(*, now: datetime | None = None) -> int:
-    """Send the messages that are due; how many were handed over. Any number of workers at once."""
+@dataclass(frozen=True)
+class Special:
+    """A kind of message that has more to it than rewards have.
+
+    ``is_due`` is asked right before sending, and may bring ``message.data`` up to date; when it says no, the message
+    is dropped. ``context`` is for the templates, in the reader's language.
+    """
+
+    is_due: Callable[[Message, datetime], bool]
+    context: Callable[[Message], dict[str, Any]]
+
+
+# By the kind of message; see ``connect``.
+specials: Final[dict[str, Special]] = {}
+
+
+def deliver_pending(*, now: datetime | None = None, limit: int | None = BATCH) -> int:
+    """Send the messages that are due, at most ``limit`` of them; how many were handed over. Any number of workers at
+    once.
+    """
     moment = now or timezone.now()
     sent = 0
     due = Message.objects.filter(state=Message.State.PENDING, next_attempt_at__lte=moment).order_by(
         "next_attempt_at", "pk"
     )
-    for pk in list(due.values_list("pk", flat=True)[:BATCH]):
+    for pk in list(due.values_list("pk", flat=True)[:limit]):
         # Whoever changes the state has the message; a worker that dies now leaves it "being sent", never sent twice.
         if Message.objects.filter(pk=pk, state=Message.State.PENDING).update(state=Message.State.SENDING):
             sent += _deliver(Message.objects.select_related("user", "referral__claim").get(pk=pk), moment)
@@ -47,7 +69,12 @@ def _deliver(message: Message, now: datetime) -> bool:
     if not address:
         Message.objects.filter(pk=message.pk).update(state=Message.State.FAILED)
         return False
+    special = specials.get(message.kind)
     try:
+        if special is not None and not special.is_due(message, now):
+            # Should there be cause again, it can be planned again.
+            Message.objects.filter(pk=message.pk).delete()
+            return False
         compose(message, address).send()
     except Exception as error:
         # No address in the log: the class of the error says enough.
@@ -97,6 +124,9 @@ def _context(message: Message) -> dict[str, Any]:
         link = root
     name = getattr(message.user, "first_name", "") if message.user is not None else ""
     side = message.data.get("side")
+    until = message.data.get("until") or message.data.get("day")
+    currency = message.data.get("currency", "")
+    special = specials.get(message.kind)
     return {
         "name": name,
         "amount": money_words(message.data),
@@ -104,10 +134,19 @@ def _context(message: Message) -> dict[str, Any]:
             message.data.get("reason", "")
         ),
         "code": message.data.get("code", ""),
-        "at_checkout": message.data.get("at_checkout", False),
         "side": side,
         "site_name": (site.site_name if site is not None else "") or root,
         "root_url": root,
         "account_url": link,
         "language": translation.get_language(),
+        # What is counted in points, and things, pay for no order.
+        "pays": bool(currency) and credit.is_money(currency),
+        "is_for_reader": bool(currency) or _is_discount(message.data),
+        "day": date_format(date.fromisoformat(until), "DATE_FORMAT") if until else "",
+        **(special.context(message) if special is not None else {}),
     }
+
+
+def _is_discount(data: dict[str, Any]) -> bool:
+    kind = data["gift"]["rule"]["kind"] if data.get("gift") else ""
+    return kind in reward_kinds and reward_kinds.get(kind).is_discount

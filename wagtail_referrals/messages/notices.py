@@ -1,46 +1,17 @@
-"""Who is told what: one row for each message, written within the transaction that gives the cause."""
+"""Who is told what about rewards."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
-
-from wagtail_referrals import credit, signals
-from wagtail_referrals.kinds import LedgerKind, Side, reward_kinds
-from wagtail_referrals.messages.delivery import deliver_pending
-from wagtail_referrals.messages.models import Message
+from wagtail_referrals import credit
+from wagtail_referrals.kinds import LedgerKind, Rule, Side, reward_kinds
+from wagtail_referrals.messages.planning import write
 from wagtail_referrals.programs import kept_gift, parse
 from wagtail_referrals.rewards.models import Reward
-
-
-def write(
-    kind: str,
-    *,
-    key: str,
-    user: Any,
-    data: dict[str, Any],
-    referral: Any = None,
-    language: str = "",
-    now: datetime | None = None,
-) -> None:
-    """Plan a message to a customer. The same key twice is one message."""
-    moment = now or timezone.now()
-    message = Message(
-        key=key,
-        kind=kind,
-        user=user,
-        referral=referral,
-        language=language,
-        data=data,
-        created_at=moment,
-        next_attempt_at=moment,
-    )
-    Message.objects.bulk_create([message], ignore_conflicts=True)
-    transaction.on_commit(deliver_pending, robust=True)
 
 
 def tell_about_reward(
@@ -52,15 +23,13 @@ def tell_about_reward(
     data: dict[str, Any] = {"side": reward.side, "reason": reward.reason}
     rule = parse(reward.terms).rule(str(reward.rule_key))
     kind = reward_kinds.get(reward.kind)
-    if kind.is_discount or not kind.value_fields:
-        if rule is not None:
-            data["gift"] = kept_gift(rule, reward.currency)
-        if kind.is_discount and delta > 0:
-            data["code"] = reward.discount.code
-    else:
+    if isinstance(kind, LedgerKind):
+        # What is on the account now is what counts, whatever the rule's words are.
         data |= {"amount": str(abs(delta)), "currency": reward.currency}
-        # Said in the mail: what else a shop gives is used elsewhere, if at all.
-        data["at_checkout"] = isinstance(kind, LedgerKind) and credit.is_money(reward.currency)
+    elif rule is not None:
+        data["gift"] = kept_gift(_worth(rule, reward, delta), reward.currency)
+    if delta > 0:
+        data |= _use(reward, rule, now)
     write(
         "reward_given" if delta > 0 else "reward_taken_back",
         key=f"reward:{reward.pk}:{reward.revision}",
@@ -72,9 +41,28 @@ def tell_about_reward(
     )
 
 
+def _worth(rule: Rule, reward: Reward, delta: Decimal) -> Rule:
+    """The rule with the amount that this is about: after a refund that is less than what the rule gives."""
+    kind = reward_kinds.get(reward.kind)
+    if kind.is_discount or "amounts" not in kind.value_fields or reward.currency not in rule.amounts:
+        return rule
+    return replace(rule, amounts={**rule.amounts, reward.currency: abs(delta)})
+
+
+def _use(reward: Reward, rule: Rule | None, now: datetime) -> dict[str, str]:
+    """The code under which it is used, and the last day on which it can be."""
+    kind = reward_kinds.get(reward.kind)
+    found = {}
+    until = None
+    if kind.is_discount:
+        found["code"] = reward.discount.code
+        until = reward.discount.expires_at
+    elif isinstance(kind, LedgerKind) and rule is not None and rule.expires_days:
+        until = now + timedelta(days=rule.expires_days)
+    if until is not None:
+        found["until"] = credit.last_day(until).isoformat()
+    return found
+
+
 def _language(reward: Reward) -> str:
     return reward.advocate.language if reward.side == Side.ADVOCATE else reward.referral.claim.language
-
-
-def connect() -> None:
-    signals.reward_changed.connect(tell_about_reward, dispatch_uid="wagtail_referrals.messages.reward")
