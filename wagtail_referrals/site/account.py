@@ -228,14 +228,15 @@ def balance_of(account: Account, number: Any) -> Balance:
     movements = Paginator(_movements(account), PAGE_SIZE).get_page(number)
     lines = [_movement(row, account.currency) for row in movements.object_list]
     movements.object_list = lines
-    lots = credit.expiring_lots(until=timezone.now() + EXPIRES_SOON, account=account)
+    # By day, as the mails say it.
+    endings = credit.endings_of(account, until=timezone.localdate() + EXPIRES_SOON)
     expiring = [
         gettext("%(amount)s can be used until %(day)s.")
         % {
-            "amount": credit.format_money(lot.remaining - lot.reserved, account.currency),
-            "day": date_format(timezone.localtime(lot.expires_at), "DATE_FORMAT"),
+            "amount": credit.format_money(ending.amount, account.currency),
+            "day": date_format(ending.day, "DATE_FORMAT"),
         }
-        for lot in lots[:5]
+        for ending in endings[:5]
     ]
     return Balance(
         unit="" if credit.is_money(account.currency) else capfirst(credit.unit_name(account.currency)),
