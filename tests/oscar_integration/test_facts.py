@@ -221,6 +221,68 @@ def test_refunds_count_for_the_goods(order: Any, refund: Callable[[Any], Any], g
     assert facts(order).refunded == D(goods)
 
 
+@pytest.mark.parametrize(
+    ("refund", "lines"),
+    [
+        pytest.param(lambda o: pay_back(o, "20.00", {"STRAP": 1}), {"STRAP": "20.00"}, id="a piece"),
+        pytest.param(
+            lambda o: pay_back(o, "124.90", {"STRAP": 1, "MAT": 1}),
+            {"STRAP": "20.00", "MAT": "100.00"},
+            id="two lines and the delivery",
+        ),
+        pytest.param(
+            lambda o: pay_back(o, "60.00", {"STRAP": 1, "MAT": 1}),
+            {"STRAP": "10.00", "MAT": "50.00"},
+            id="two lines, for half of what they cost",
+        ),
+        pytest.param(
+            lambda o: (pay_back(o, "5.00", {"STRAP": 1}), pay_back(o, "30.00")),
+            {"STRAP": "5.00"},
+            id="money without a line is no line's",
+        ),
+        pytest.param(
+            lambda o: [pay_back(o, "20.00", {"STRAP": 1}) for _ in range(3)],
+            {"STRAP": "40.00"},
+            id="no more than it cost",
+        ),
+        pytest.param(lambda o: pay_back(o, "20.00", {"STRAP": 9}), {"STRAP": "20.00"}, id="too many pieces"),
+        pytest.param(
+            lambda o: (
+                o.lines.filter(upc="MAT").update(status="Cancelled"),
+                pay_back(o, "30.00", {"MAT": 1}),
+            ),
+            {"MAT": "100.00"},
+            id="a cancelled line",
+        ),
+        pytest.param(lambda o: source(o, "70.00"), {}, id="a source names no line"),
+        pytest.param(
+            lambda o: type(o).objects.filter(pk=o.pk).update(status="Refunded"),
+            {"STRAP": "40.00", "MAT": "100.00"},
+            id="everything",
+        ),
+    ],
+)
+def test_refunds_by_line(order: Any, refund: Callable[[Any], Any], lines: dict[str, str]) -> None:
+    refund(order)
+    upcs = {str(pk): upc for pk, upc in order.lines.values_list("pk", "upc")}
+    found = facts(order)
+    assert {upcs[line]: str(amount) for line, amount in found.refunded_lines.items()} == lines
+    assert found.refunded >= sum(found.refunded_lines.values())
+
+
+def test_no_cent_is_lost_between_lines(order: Any) -> None:
+    for amount in ("0.01", "0.02", "33.33", "99.99"):
+        order.payment_events.all().delete()
+        pay_back(order, amount, {"STRAP": 1, "MAT": 1})
+        assert sum(facts(order).refunded_lines.values()) == D(amount)
+
+
+def test_the_delivery_is_not_counted_beside_a_piece_taken_back_for_less(order: Any) -> None:
+    pay_back(order, "5.00", {"STRAP": 1})
+    pay_back(order, "4.90")
+    assert facts(order).refunded == D("5.00")
+
+
 def test_refunds_count_whatever_their_order_and_number(order: Any) -> None:
     steps = [
         lambda: pay_back(order, "20.00", {"STRAP": 1}),
