@@ -12,8 +12,8 @@ class OscarIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from oscar_integration import audit, receivers
         from oscar_integration import checks as ours
-        from oscar_integration import receivers
         from oscar_integration.checkout import extend_checkout
         from oscar_integration.gifts import FreeProductKind
         from oscar_integration.history import extend_history
@@ -23,6 +23,7 @@ class OscarIntegrationConfig(AppConfig):
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
         receivers.connect()
+        audit.register()
         reward_kinds.register(FreeProductKind())
         triggers.register(BuysFromRange())
         triggers.register(BuysProductClass())

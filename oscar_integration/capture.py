@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -20,7 +21,9 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from wagtail_referrals import credit
+from wagtail_referrals.credit.models import Reservation
 
+State = Reservation.State
 logger = logging.getLogger("oscar_integration")
 
 # Code of the payment.SourceType under which Oscar lists what was paid with credit.
@@ -34,7 +37,9 @@ _without_credit: ContextVar[str | None] = ContextVar("referral_credit_not_used",
 
 @contextmanager
 def paid_without_credit(order_number: str) -> Iterator[None]:
-    """While this order is placed, leave alone what an earlier attempt to pay it may have set aside."""
+    """While this order is placed, leave alone what another attempt to pay it may have set aside, on another device
+    say; and see to it that nobody spends that on this order later: a late word from the bank, or a repair.
+    """
     token = _without_credit.set(order_number)
     try:
         yield
@@ -47,10 +52,15 @@ def capture_for_order(order: Any) -> None:
 
     For repairs, and for receivers of an order that is being made: in its own transaction, so that there is no order
     without its credit, whatever dies in between. Called again, it changes nothing, with no query for an order that has
-    just been asked. Never raises; what goes wrong is rolled back to a savepoint and logged. No query for guests, nor
-    where our view places an order without credit.
+    just been asked. Never raises; what goes wrong is rolled back to a savepoint and logged. No query for guests; where
+    our view places an order without credit, one after the commit.
     """
-    if order.user_id is None or _without_credit.get() == str(order.number) or getattr(order, _ASKED, False):
+    if order.user_id is None or getattr(order, _ASKED, False):
+        return
+    if _without_credit.get() == str(order.number):
+        setattr(order, _ASKED, True)
+        # Once the order is there for good, and where an error cannot take it along.
+        transaction.on_commit(partial(_leave_for_good, str(order.number)), robust=True)
         return
     try:
         try:
@@ -61,6 +71,16 @@ def capture_for_order(order: Any) -> None:
         setattr(order, _ASKED, True)
     except Exception:
         logger.exception("Order #%s: referral credit could not be captured", order.number)
+
+
+def _leave_for_good(order_number: str) -> None:
+    """Withdraw what is set aside for an order that was paid without it, or was and has run out. 1 query if nothing."""
+    spendable = (State.ACTIVE, State.RELEASED, State.EXPIRED)
+    try:
+        if Reservation.objects.filter(order_number=order_number, state__in=spendable).exists():
+            credit.withdraw(order_number=order_number)
+    except Exception:
+        logger.exception("Order #%s: what was set aside for it could not be freed for good", order_number)
 
 
 def _capture(order: Any, prepare: Callable[[], Any] | None = None) -> None:

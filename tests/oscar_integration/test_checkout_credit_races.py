@@ -15,6 +15,7 @@ from oscar.core.loading import get_model
 
 from example_site.card import gateway
 from example_site.card.gateway import ACCEPTED, DECLINED
+from oscar_integration.capture import capture_for_order
 from tests.credit.audit import assert_books_agree
 from tests.oscar_integration.paying import Customer, available, balance, charges, give, sources, states
 from wagtail_referrals import credit
@@ -210,3 +211,27 @@ def test_a_second_click_that_is_declined_leaves_the_first_ones_credit(
     assert seen[0] == seen[2] == ["active"]
     assert states() == ["captured"]
     assert sources(Order.objects.get())["referral-credit"] == "15.00"
+
+
+@pytest.mark.parametrize("how", ["declined", "died"])
+def test_left_on_one_device_and_paid_by_card_on_another(lea: Any, france: Any, mat: Any, how: str) -> None:
+    """A late word from the bank about the first attempt spends nothing: the order is paid for."""
+    telephone, laptop = Customer(lea), Customer(lea)
+    telephone.go_to_payment()
+    telephone.use("15")
+    if how == "declined":
+        telephone.place(DECLINED)
+    else:
+        # Set aside by a process that went no further.
+        basket = get_model("basket", "Basket").objects.get(owner=lea)
+        later = timezone.now() + timedelta(hours=1)
+        number = str(100000 + basket.pk)
+        credit.reserve(user=lea, currency="EUR", amount=Decimal(15), order_number=number, expires_at=later)
+    laptop.deliver()
+    laptop.place(ACCEPTED)
+    order = Order.objects.get()
+    assert sources(order) == {"card": "100.00"}
+    assert states() == ["withdrawn"]
+    capture_for_order(order)
+    assert sources(order) == {"card": "100.00"}
+    assert (balance(lea), available(lea)) == ("15.00", "15.00")
