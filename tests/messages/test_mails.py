@@ -34,7 +34,7 @@ def gift(kind: str) -> dict[str, Any]:
         return kept_gift(a_rule("advocate", "first_purchase", kind), "EUR")
 
 
-FIFTEEN = {"amount": "15.00", "currency": "EUR", "at_checkout": True}
+FIFTEEN = {"amount": "15.00", "currency": "EUR"}
 
 
 def test_a_reward_is_announced_in_french() -> None:
@@ -79,7 +79,7 @@ def test_no_mail_is_badly_set(kind: str, reason: str, given: str) -> None:
 
 def test_others_read_it_in_english() -> None:
     subject, text, _html = mail("reward_given", "en", side="advocate", gift=gift("free_shipping"))
-    assert subject == "free delivery of one order for you"
+    assert subject == "Free delivery of one order for you"
     assert "Your reward is there: free delivery of one order." in text
 
 
