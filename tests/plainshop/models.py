@@ -23,6 +23,12 @@ class Voucher(models.Model):
     void = models.BooleanField(default=False)
 
 
+class Donation(models.Model):
+    key = models.CharField(max_length=64, unique=True)
+    currency = models.CharField(max_length=12)
+    amount = models.DecimalField(max_digits=12, decimal_places=2)  # negative: taken back
+
+
 class Order(models.Model):
     number = models.CharField(max_length=20, unique=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
