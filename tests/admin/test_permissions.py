@@ -13,6 +13,7 @@ from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 
 from tests.admin.conftest import signed_in, staff
 from tests.admin.rows import make_reward, make_user
+from tests.audiences import NEVER_BOUGHT, make_audience
 from wagtail_referrals import credit
 from wagtail_referrals.admin.groups import MODERATORS, grant_to_stock_groups
 from wagtail_referrals.admin.menu import MARKETING_HOOK, ReferralsGroup, join_marketing_menu, marketing_item
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 NAMESPACES = {
     "wagtail_referrals_programs",
+    "wagtail_referrals_audiences",
     "wagtail_referrals_referrals",
     "wagtail_referrals_advocates",
     "wagtail_referrals_rewards",
@@ -57,7 +59,10 @@ def addresses(referral: Any) -> dict[str, str]:
     credit.grant(user=user, currency="EUR", amount=reward.amount, key="test:1", source="")
     program = Program.objects.get()
     revision = program.save_revision()
+    audience = make_audience(NEVER_BOUGHT, name="Camille’s")
+    of_audience = audience.save_revision()
     pks = {
+        "wagtail_referrals_audiences": audience.pk,
         "wagtail_referrals_advocates": referral.advocate_id,
         "wagtail_referrals_referrals": referral.pk,
         "wagtail_referrals_rewards": reward.pk,
@@ -68,7 +73,7 @@ def addresses(referral: Any) -> dict[str, str]:
     for name, pattern in our_patterns():
         values = {
             "pk": pks.get(name.split(":")[0], program.pk),
-            "revision_id": revision.pk,
+            "revision_id": (of_audience if "audiences" in name else revision).pk,
             "revision_id_a": "live",
             "revision_id_b": "latest",
             "action_name": "approve",
@@ -185,7 +190,7 @@ def menu_names(client: Client) -> set[str]:
 
 
 def test_the_menu_shows_what_one_may_open(admin: Client, outsider: Client) -> None:
-    assert len(menu_names(admin)) == 8
+    assert len(menu_names(admin)) == 9
     assert menu_names(outsider) == set()
     assert '"marketing"' not in outsider.get("/admin/").content.decode()
     reader = signed_in(staff("reader@example.com", "view_referral", "view_summary"))

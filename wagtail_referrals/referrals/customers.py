@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.db.models import Count, Max, Q, QuerySet, Sum
+from django.db.models import Case, Count, DecimalField, Max, Q, QuerySet, Sum, Value, When
 from django.utils.translation import get_language_info, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -131,16 +131,17 @@ class Spent(CustomerFact):
     def matching(self, options: dict[str, Any], asked: Asked) -> Q:
         amounts = {code: amount for code, amount in as_decimals(options["spent_amounts"]).items() if amount}
         shop, orders = _orders(asked)
-        reached = Q(
-            *(Q(referrals_currency=code, referrals_spent__gte=amount) for code, amount in amounts.items()),
-            _connector=Q.OR,
+        # One sum to compare with the amount of its currency, as adding up is what takes time.
+        wanted = Case(
+            *(When(referrals_currency=code, then=Value(amount)) for code, amount in amounts.items()),
+            output_field=DecimalField(max_digits=14, decimal_places=2),
         )
         spenders = (
             orders.annotate(referrals_currency=shop.expression(shop.currency))
             .filter(referrals_currency__in=list(amounts))
             .values(shop.customer, "referrals_currency")
             .annotate(referrals_spent=Sum(shop.expression(shop.spent)))
-            .filter(reached)
+            .filter(referrals_spent__gte=wanted)
             .values(shop.customer)
         )
         found = Q(pk__in=spenders)
