@@ -515,9 +515,13 @@ def check_soon(reference: str, *, at_once: bool = True, now: datetime | None = N
 
 def _concerned(reference: str) -> list[int]:
     """The referrals of an order: whose friend placed it, and whose reward paid for a part of it. One query."""
-    friends = Purchase.objects.filter(reference=reference).values_list("referral_id", flat=True)
-    rewards = DiscountGrant.objects.filter(used_reference=reference, reward__isnull=False)
-    return list(friends.union(rewards.values_list("reward__referral_id", flat=True)))
+    friends = Purchase.objects.filter(reference=reference).order_by()
+    rewards = DiscountGrant.objects.filter(used_reference=reference, reward__isnull=False).order_by()
+    return list(
+        friends.values_list("referral_id", flat=True).union(
+            rewards.values_list("reward__referral_id", flat=True)
+        )
+    )
 
 
 def settle_if_due(referral_id: int) -> None:
