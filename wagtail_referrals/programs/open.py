@@ -79,17 +79,19 @@ def pick_terms(
     site_id: int | None,
     advocate_state: str = "active",
     user_id: Any = None,
+    shown_terms_id: int | None = None,
     now: datetime | None = None,
 ) -> OpenTerms | None:
     """The first open program, in the editor's order, that this advocate may offer.
 
     ``user_id`` is the primary key of the advocate's account; ``None`` for a guest and for nobody in particular, whom
-    only programs for everybody are for. Asks the shop only where a program has an audience, and seldom: see
+    only programs for everybody are for. ``shown_terms_id`` is what this advocate's friend was shown before: it is not
+    asked again whether they may offer that. Asks the shop only where a program has an audience, and seldom: see
     ``in_audience``.
     """
     if advocate_state != "active":
         return None
     for offer in open_terms(site_id=site_id, now=now):
-        if in_audience(offer.audience, user_id, now=now):
+        if offer.terms_id == shown_terms_id or in_audience(offer.audience, user_id, now=now):
             return offer
     return None

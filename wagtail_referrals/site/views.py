@@ -94,6 +94,7 @@ def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
         site_id=tracking.site_id_for(request),
         advocate_state=holder.advocate_state,
         user_id=holder.user_id,
+        shown_terms_id=tracking.shown_terms_id(request, holder),
         now=now,
     )
     user: Any = getattr(request, "user", None)

@@ -11,7 +11,7 @@ from wagtail_referrals.tracking.cookie import Ticket, remember, token_for, visit
 from wagtail_referrals.tracking.middleware import Arrival, ReferralMiddleware, arrival_of
 from wagtail_referrals.tracking.robots import is_robot
 from wagtail_referrals.tracking.sites import site_id_for
-from wagtail_referrals.tracking.visits import CHANNELS, channel_from, record_visit
+from wagtail_referrals.tracking.visits import CHANNELS, channel_from, record_visit, shown_terms_id
 
 __all__ = [
     "CHANNELS",
@@ -28,6 +28,7 @@ __all__ = [
     "open_claim_of",
     "record_visit",
     "remember",
+    "shown_terms_id",
     "site_id_for",
     "token_for",
     "visit_from_token",

@@ -53,6 +53,12 @@ def _same_arrival(ticket: Ticket | None, holder: CodeHolder, offer: OpenTerms) -
     )
 
 
+def shown_terms_id(request: HttpRequest, holder: CodeHolder) -> int | None:
+    """What this visitor was promised before by the link of the same person. No query."""
+    ticket = arrival_of(request).ticket
+    return ticket.terms_id if ticket is not None and ticket.advocate_id == holder.advocate_id else None
+
+
 def record_visit(
     request: HttpRequest,
     holder: CodeHolder,
@@ -76,6 +82,7 @@ def record_visit(
             site_id=site_id_for(request),
             advocate_state=holder.advocate_state,
             user_id=holder.user_id,
+            shown_terms_id=shown_terms_id(request, holder),
             now=moment,
         )
     arrival = arrival_of(request)
