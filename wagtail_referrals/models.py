@@ -3,6 +3,7 @@
 from wagtail_referrals.messages.models import *  # noqa: F403
 from wagtail_referrals.people.models import *  # noqa: F403
 from wagtail_referrals.programs.models import *  # noqa: F403
+from wagtail_referrals.recognition.models import *  # noqa: F403
 from wagtail_referrals.referrals.models import *  # noqa: F403
 from wagtail_referrals.rewards.models import *  # noqa: F403
 from wagtail_referrals.site.models import *  # noqa: F403

@@ -12,7 +12,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 from wagtail.signals import published, unpublished
 
-from wagtail_referrals import messages, signals
+from wagtail_referrals import messages, recognition, signals
 from wagtail_referrals.people import forget_person
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
@@ -71,3 +71,4 @@ def connect() -> None:
     pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
     signals.guest_adopted.connect(guest_adopted, dispatch_uid="wagtail_referrals.guest_adopted")
     messages.connect()
+    recognition.register()

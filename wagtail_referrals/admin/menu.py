@@ -13,6 +13,7 @@ from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
 from wagtail_referrals.admin.advocates import AdvocateViewSet
 from wagtail_referrals.admin.audiences import AudienceViewSet
+from wagtail_referrals.admin.badges import BadgeViewSet
 from wagtail_referrals.admin.credit import AccountViewSet, EntryViewSet
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.programs import SUMMARY_URL, ProgramViewSet
@@ -31,6 +32,7 @@ class ReferralsGroup(SnippetViewSetGroup):
     items = (
         ProgramViewSet,
         AudienceViewSet,
+        BadgeViewSet,
         ReferralViewSet,
         AdvocateViewSet,
         RewardViewSet,

@@ -1,7 +1,7 @@
 """Registries and base classes: what a rule can give, and when. No rows."""
 
 from wagtail_referrals.kinds.asking import join_option_fields, option_owners
-from wagtail_referrals.kinds.options import OPTION_PREFIX, HasOptions
+from wagtail_referrals.kinds.options import OPTION_PREFIX, HasOptions, in_language
 from wagtail_referrals.kinds.points import PointsKind
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.reward import (
@@ -36,6 +36,7 @@ __all__ = [
     "Side",
     "Trigger",
     "amount_words",
+    "in_language",
     "join_option_fields",
     "option_owners",
     "percent_words",

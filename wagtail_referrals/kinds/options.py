@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import get_language
 
 # Before the name of an option in the form of a rule, where it stands beside the rule's own fields.
 OPTION_PREFIX: Final = "option_"
+
+
+def in_language(texts: Mapping[str, str]) -> str:
+    """The text in the current language ("fr-ca" falls back to "fr"), else in the site's, else any; "" without any."""
+    current = get_language() or ""
+    for language in (current, current.split("-")[0], settings.LANGUAGE_CODE):
+        if texts.get(language):
+            return texts[language]
+    return next(iter(texts.values()), "")
 
 
 class HasOptions:

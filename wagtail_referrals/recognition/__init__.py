@@ -1,1 +1,6 @@
-"""See docs/explanation/architecture.md."""
+"""Badges: a reward that is worn. What was posted is the record; see docs/explanation/architecture.md."""
+
+from wagtail_referrals.recognition.kind import BadgeKind, register
+from wagtail_referrals.recognition.worn import Worn, badges_of
+
+__all__ = ["BadgeKind", "Worn", "badges_of", "register"]
