@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet, Subquery
 
 from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
 from wagtail_referrals.credit.money import quantize
+from wagtail_referrals.credit.prepared import PreparedRead
 
 ZERO = Decimal("0.00")
 Row = TypeVar("Row", bound=models.Model)
@@ -77,10 +78,23 @@ def open_lots_of(user_id: Any, currency: str, order_number: str) -> list[Lot]:
     committed while it waited for the account is in the rows, but neither there nor among the lots that came since:
     where something is missing, ask again under the lock.
     """
+    return _open_lots(user_id=user_id, currency=currency, order_number=order_number)
+
+
+def _open_lots_of(user_id: Any, currency: Any, order_number: Any) -> QuerySet[Lot]:
     attempts = Reservation.objects.filter(order_number=order_number).order_by().values("pk")[:1]
     lots = Lot.objects.filter(account__user_id=user_id, account__currency=currency, remaining__gt=0)
     rows = lots.select_related("account").annotate(attempt=Subquery(attempts))
-    return list(locked(rows.order_by(F("expires_at").asc(nulls_last=True), "pk"), of=("account", "self")))
+    return locked(rows.order_by(F("expires_at").asc(nulls_last=True), "pk"), of=("account", "self"))
+
+
+_open_lots = PreparedRead(
+    Lot,
+    _open_lots_of,
+    user_id=Account._meta.get_field("user"),
+    currency=Account._meta.get_field("currency"),
+    order_number=Reservation._meta.get_field("order_number"),
+)
 
 
 class Held(NamedTuple):
@@ -98,6 +112,14 @@ def set_aside_for(order_number: str) -> list[Held]:
     Empty if nothing ever was. A reservation that is active is the last one. Where none is, ask again under the lock:
     another may have come while the statement waited for it.
     """
+    return [
+        Held(entry.account, entry.reservation, entry.lot, entry.reserved_delta)
+        for entry in _set_aside(order_number=order_number)
+        if entry.reservation is not None and entry.lot is not None
+    ]
+
+
+def _set_aside_for(order_number: Any) -> QuerySet[Entry]:
     # The comparison is always true. It makes the join an inner one: PostgreSQL locks no rows that may be missing.
     entries = Entry.objects.filter(
         reservation__order_number=order_number, kind=Entry.Kind.RESERVE, lot__account=F("account")
@@ -105,11 +127,10 @@ def set_aside_for(order_number: str) -> list[Held]:
     rows = entries.select_related("account", "reservation", "lot").order_by(
         "account", F("lot__expires_at").asc(nulls_last=True), "lot"
     )
-    return [
-        Held(entry.account, entry.reservation, entry.lot, entry.reserved_delta)
-        for entry in locked(rows, of=("account", "reservation", "lot"))
-        if entry.reservation is not None and entry.lot is not None
-    ]
+    return locked(rows, of=("account", "reservation", "lot"))
+
+
+_set_aside = PreparedRead(Entry, _set_aside_for, order_number=Reservation._meta.get_field("order_number"))
 
 
 def last_reservation(order_number: str) -> Reservation | None:
