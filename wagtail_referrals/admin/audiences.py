@@ -92,11 +92,11 @@ def audience_edit_handler() -> ObjectList:
     return ObjectList(
         [
             FieldPanel("name"),
-            FieldPanel("match"),
+            FieldPanel("match", classname="referral-choice"),
             RowsPanel(
                 "rules",
                 panels=[
-                    FieldPanel("fact", classname="referral-rule__fact"),
+                    FieldPanel("fact", heading=_("About the customer"), classname="referral-rule__fact"),
                     OptionsPanel(customer_facts, classname="referral-rule__options"),
                 ],
                 row_form_class=AudienceRuleForm,
