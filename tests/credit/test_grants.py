@@ -67,6 +67,22 @@ def test_a_currency_has_its_own_account_and_its_own_unit(customer, give, now):
     ]
 
 
+def test_three_decimals_are_refused_rather_than_lost(customer, give, set_aside, now):
+    """The ledger and Oscar keep two: 1.234 KWD would have become 1.23 in silence."""
+    give("1.23", currency="KWD")
+    with pytest.raises(ValueError, match="two decimals"):
+        give("1.234", currency="KWD")
+    with pytest.raises(ValueError, match="two decimals"):
+        set_aside("1.234", currency="KWD")
+    with pytest.raises(ValueError, match="two decimals"):
+        claw_back(customer, "0.001", "reward:1:2", now, currency="KWD")
+    set_aside("1.23", currency="KWD")
+    credit.capture(order_number="100001", now=now)
+    with pytest.raises(ValueError, match="two decimals"):
+        credit.refund(order_number="100001", amount=D("0.999"), key="refund:1", now=now)
+    assert credit.available(customer, "KWD", now=now) == D("0.00")
+
+
 def test_taking_back_begins_with_what_it_was_given_for(customer, give, now):
     give("10", days=5)
     give("10", source="reward:2", days=50)

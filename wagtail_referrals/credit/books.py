@@ -14,7 +14,7 @@ from django.db import connections, models, router
 from django.db.models import F, QuerySet, Subquery
 
 from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
-from wagtail_referrals.credit.money import quantize
+from wagtail_referrals.credit.money import has_lost_decimals, quantize
 from wagtail_referrals.credit.prepared import PreparedRead
 
 ZERO = Decimal("0.00")
@@ -144,8 +144,13 @@ def posted(key: str) -> Entry | None:
 
 
 def positive(amount: Decimal, currency: str) -> Decimal:
-    """``amount`` rounded. Raises ``ValueError`` unless something is left."""
+    """``amount`` rounded. Raises ``ValueError`` unless something is left, and where rounding would lose money.
+
+    That is in currencies with three decimals: the third one cannot be kept, and is not thrown away in silence.
+    """
     rounded = quantize(amount, currency)
+    if has_lost_decimals(currency) and rounded != amount:
+        raise ValueError(f"Credit in {currency} is kept with two decimals, as Oscar does, not {amount}.")
     if rounded <= 0:
         raise ValueError(f"An amount of credit must be positive, not {amount} {currency}.")
     return rounded

@@ -20,7 +20,8 @@ logger = logging.getLogger("wagtail_referrals")
 def expire(*, now: datetime | None = None) -> int:
     """Take what is left, and not set aside, in lots that are past their time; the number of lots.
 
-    One transaction per account; locks the account and its lots. An account that is busy is left to the next call.
+    The natural key is the lot, and how often something expired in it: "expire:<lot>:<n>". One transaction per account;
+    locks the account, then its lots. An account that is busy is left to the next call.
     """
     moment = now or timezone.now()
     due = Lot.objects.filter(expires_at__lte=moment, remaining__gt=0).filter(remaining__gt=F("reserved"))
@@ -30,8 +31,8 @@ def expire(*, now: datetime | None = None) -> int:
 def expire_reservations(*, now: datetime | None = None) -> int:
     """Free what payments that neither succeeded nor failed have set aside for too long; the number of reservations.
 
-    One transaction per account; locks the account and its lots. An account that is busy is left to the next call. A
-    shortfall is paid with what was freed.
+    The natural key is the reservation, which ends once. One transaction per account; locks the account, then its lots.
+    An account that is busy is left to the next call. A shortfall is paid with what was freed.
     """
     moment = now or timezone.now()
     overdue = Reservation.objects.filter(state=Reservation.State.ACTIVE, expires_at__lte=moment)

@@ -36,9 +36,10 @@ def grant(
     """Give credit in a lot of its own, and pay a shortfall with it.
 
     ``amount`` is in ``currency``; ``source`` says what it is for ("reward:12"), so that it can be taken back from
-    this lot. ``expires_at`` ``None``: never. Locks the account, and its lots if there is a shortfall. Returns the
-    entry. Raises ``ValueError`` if the amount is not positive, or for a deleted user who never had a lot with this
-    source.
+    this lot. ``expires_at`` ``None``: never. Idempotent by ``key``, which names one operation on one account: with the
+    same key, the entry that is there is returned, whatever else is asked. Locks the account, which is made if there is
+    none, then its lots if there is a shortfall. Returns the entry. Raises ``ValueError`` if the amount is not positive,
+    or for a deleted user who never had a lot with this source.
     """
     amount = positive(amount, currency)
     account = _account(user, currency, source, key)
@@ -116,9 +117,9 @@ def _expired_unused(account: Account, source: str, most: Decimal) -> list[tuple[
 def adjust(*, user: Any, currency: str, amount: Decimal, key: str, now: datetime | None = None) -> Entry:
     """Correct a balance by ``amount`` (in ``currency``, negative to take). Who and why belong in the caller's log.
 
-    Credit that is added never expires and pays a shortfall first. Locks the account and its lots. Returns the first
-    entry. Raises ``InsufficientCredit`` when more is to be taken than is available, ``ValueError`` for an amount of
-    zero.
+    Credit that is added never expires and pays a shortfall first. Idempotent by ``key``. Locks the account, which is
+    made if there is none, then its lots. Returns the first entry. Raises ``InsufficientCredit`` when more is to be
+    taken than is available, ``ValueError`` for an amount of zero.
     """
     size = positive(abs(amount), currency)
     account = _account(user, currency, "", key)

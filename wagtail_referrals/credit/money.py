@@ -27,6 +27,11 @@ def exponent(currency: str) -> Decimal:
     return Decimal(1).scaleb(-min(get_currency_precision(currency), 2))
 
 
+def has_lost_decimals(currency: str) -> bool:
+    """Does the currency have more decimals than are kept of it, as the Kuwaiti dinar with three?"""
+    return is_money(currency) and bool(get_currency_precision(currency) > 2)
+
+
 def quantize(amount: Decimal, currency: str) -> Decimal:
     """``amount`` rounded half up to the smallest unit of ``currency``."""
     return amount.quantize(exponent(currency), rounding=ROUND_HALF_UP)

@@ -14,11 +14,11 @@ from wagtail_referrals.credit.books import (
     Books,
     account_of_order,
     last_reservation,
+    positive,
     posted,
 )
 from wagtail_referrals.credit.errors import NothingToRefund
 from wagtail_referrals.credit.models import Entry, Lot, Reservation
-from wagtail_referrals.credit.money import quantize
 
 # Credit that comes back into a lot that has expired can be spent for this long.
 SECOND_LIFE = timedelta(days=30)
@@ -31,7 +31,8 @@ def refund(*, order_number: str, amount: Decimal, key: str, now: datetime | None
     ``amount`` is in the order's currency and is held to what was captured and not given back yet. A part of the order
     that was paid by a shortfall reduces the shortfall; if that has been recovered meanwhile, it is new credit that
     does not expire. An expired lot that gets something back lives for 30 more days from ``now``. What is still to
-    recover is taken from it. Locks the account and the lots. Returns the first entry.
+    recover is taken from it. Idempotent by ``key``: an order may be refunded in parts, each under a key of its own.
+    Locks the account that paid, then its lots. Returns the first entry.
 
     Raises ``NothingToRefund`` if nothing is left to give back, ``ValueError`` for an amount that is not positive.
     """
@@ -42,9 +43,7 @@ def refund(*, order_number: str, amount: Decimal, key: str, now: datetime | None
     reservation = last_reservation(order_number) if account is not None else None
     if account is None or reservation is None or reservation.state != Reservation.State.CAPTURED:
         raise NothingToRefund(f"Order {order_number} was not paid with credit.")
-    amount = quantize(amount, account.currency)
-    if amount <= 0:
-        raise ValueError(f"A refund must be positive, not {amount} {account.currency}.")
+    amount = positive(amount, account.currency)
     spent = _spent(reservation)
     amount = min(amount, sum(spent.values(), ZERO))
     if amount <= 0:

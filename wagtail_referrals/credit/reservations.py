@@ -57,13 +57,14 @@ def reserve(
 ) -> Reservation:
     """Set credit aside for an order, from what expires soonest.
 
-    The order number is the idempotency key. The same amount again: the active reservation, which now lives until the
-    later of the two times. Another amount: the active one is released and a new attempt takes its place. Credit that
-    another account had set aside for the order is released. Once captured, the captured one is returned whatever the
-    amount.
+    The order number is the natural key, with the attempt: "<order>:<n>". The same amount again: the active reservation,
+    which now lives until the later of the two times. Another amount: the active one is released and a new attempt
+    takes its place. Credit that another account had set aside for the order is released. Once captured, the captured
+    one is returned whatever the amount.
 
-    Locks the account and its lots. Raises ``InsufficientCredit``, which leaves everything as it was, and
-    ``ValueError`` for an amount that is not positive, or in points, which pay for no order.
+    Locks the account (two of them by primary key, where another held the order's credit), the reservation that is
+    replaced, then the lots. Returns the reservation. Raises ``InsufficientCredit``, which leaves everything as it was,
+    and ``ValueError`` for an amount that is not positive, or in points, which pay for no order.
     """
     if not is_money(currency):
         raise ValueError(f"{currency} is no currency: it cannot pay for an order")
@@ -172,11 +173,11 @@ def _set_aside(
 def capture(*, order_number: str, now: datetime | None = None, savepoint: bool = True) -> Reservation | None:
     """Spend what was set aside for an order that has been placed.
 
-    The order number is the idempotency key: captured before, that reservation is returned. Where the reservation
+    The order number is the natural key: captured before, that reservation is returned. Where the reservation
     expired or was released although the order was placed, what is available is spent after all, and the rest becomes
     a shortfall: never raises ``InsufficientCredit``. ``None`` if no credit was ever set aside, or if the customer
     chose to pay without it (``withdraw``). ``spent_now`` of the answer is True for the call that spent it. Locks the
-    account and the lots.
+    account, the reservation, then the lots.
 
     ``savepoint=False`` saves a caller two statements who gives up their own transaction or savepoint when this fails.
     """
@@ -217,8 +218,8 @@ def _capture(order_number: str, moment: datetime) -> Reservation | None:
 def release(*, order_number: str, now: datetime | None = None) -> Reservation | None:
     """Free what was set aside for an order whose payment failed, and pay a shortfall with it.
 
-    Returns the order's last reservation, ``None`` if there is none; one that is not active stays as it is. Locks the
-    account and the lots.
+    The order number is the natural key: one that is not active stays as it is. Locks the account, then the lots.
+    Returns the order's last reservation, ``None`` if there is none.
     """
     return _end(order_number, State.RELEASED, now)
 
@@ -228,7 +229,7 @@ def withdraw(*, order_number: str, now: datetime | None = None) -> Reservation |
     """The customer pays this order without credit: as ``release``, and a later ``capture`` finds nothing to spend.
 
     Also for a reservation that expired or was released before. One that is captured stays as it is. A new ``reserve``
-    starts over.
+    starts over. The order number is the natural key. Locks and returns as ``release`` does.
     """
     reservation = _end(order_number, State.WITHDRAWN, now)
     if reservation is not None and reservation.state in (State.RELEASED, State.EXPIRED):
