@@ -1,83 +1,66 @@
 """A process that dies at any step of settling leaves books that the next sweep completes, and pays nothing twice."""
 
-import os
-import subprocess
-import sys
 from decimal import Decimal
 
 import pytest
-from django.db import connection
 
-from tests.environment import ROOT
+from tests.books import assert_audit_clean
+from tests.killing import in_a_process
 from tests.plainshop.models import Order
 from tests.plainshop.test_chain import DAY, friend_orders
 from wagtail_referrals import credit, messages, rewards
-from wagtail_referrals.credit.models import Entry, Lot
+from wagtail_referrals.credit.models import Entry
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Settles referral number n in a process of its own, which is killed right after its n-th statement.
-DYING = """
-import os, signal, sys
-from datetime import datetime
-import django
-django.setup()
-from django.db import connection
-from tests import databases
-from wagtail_referrals import rewards
-
-databases.use(sys.argv[1])
-died = 0
-for number, pk in enumerate(sys.argv[3].split(","), 1):
-    child = os.fork()
-    if child == 0:
-        statements = 0
-        def count(execute, sql, params, many, context):
-            global statements
-            result = execute(sql, params, many, context)
-            statements += 1
-            if statements == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return result
-        with connection.execute_wrapper(count):
-            rewards.settle(int(pk), now=datetime.fromisoformat(sys.argv[2]))
-        os._exit(0)
-    died += os.WIFSIGNALED(os.waitpid(child, 0)[1])
-print(died)
-"""
 STEPS = 50
+FRIENDS = STEPS + 2
 
 
-def test_settling_killed_at_each_step_pays_everything_once(advocate, camille, make_program, basket, now):
+def test_settling_killed_at_each_step_pays_and_takes_back_everything_once(
+    advocate, camille, make_program, basket, now
+):
     _, terms, _ = make_program()
-    for number in range(STEPS):
+    for number in range(FRIENDS):
         friend_orders(advocate, terms, basket, now, number=str(number), email=f"friend{number}@example.com")
     Order.objects.update(paid_at=now, shipped_at=now)
     later = now + 15 * DAY
     ids = list(Referral.objects.order_by("pk").values_list("pk", flat=True))
-    name = os.path.basename(connection.settings_dict["NAME"]).removesuffix(".sqlite3")
-    connection.close()
-    done = subprocess.run(
-        [sys.executable, "-c", DYING, name, later.isoformat(), ",".join(map(str, ids))],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.plainshop.settings"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=300,
-    )
-    assert int(done.stdout) > 20, "settling takes that many statements: so many died in the middle"
-    assert Reward.objects.filter(posted__gt=0).count() < STEPS
 
+    done = in_a_process("tests.plainshop.dying", referrals=ids, now=later.isoformat())
+    assert done["died"][-1] == done["steps"] and len(done["died"]) > STEPS - 10, (
+        "from the first step to the last"
+    )
+    assert 2 < Reward.objects.filter(posted__gt=0).count() < FRIENDS, "some before they paid, some after it"
     rewards.sweep(now=later)
     messages.deliver_pending(now=later)
+    assert_audit_clean(now=later)
     assert list(Reward.objects.values_list("posted", "revision").distinct()) == [(Decimal("15.00"), 1)]
     account = credit.account_of(camille, "EUR")
-    assert (account.balance, account.reserved, account.shortfall) == (STEPS * Decimal(15), 0, 0)
-    assert sum(Entry.objects.values_list("amount", flat=True)) == account.balance
-    assert sum(Lot.objects.values_list("remaining", flat=True)) == account.balance
-    assert Message.objects.count() == STEPS
+    assert (account.balance, account.reserved, account.shortfall) == (FRIENDS * Decimal(15), 0, 0)
+    assert Entry.objects.count() == FRIENDS
+    assert Message.objects.count() == FRIENDS
     assert not Message.objects.filter(state="pending").exists()
+
+    # Half of it is spent, and then everything is sent back.
+    half = FRIENDS * Decimal(15) / 2
+    credit.reserve(
+        user=camille, currency="EUR", amount=half, order_number="hers", expires_at=later + DAY, now=later
+    )
+    credit.capture(order_number="hers", now=later)
+    Order.objects.update(cancelled=True)
+    done = in_a_process("tests.plainshop.dying", referrals=ids, now=(later + DAY).isoformat())
+    assert done["died"][-1] == done["steps"] and len(done["died"]) > STEPS - 10
+    assert 2 < Reward.objects.filter(posted=0).count() < FRIENDS
+    for pk in ids:
+        rewards.check_soon(
+            Referral.objects.get(pk=pk).purchases.get().reference, at_once=False, now=later + DAY
+        )
+    rewards.sweep(now=later + DAY)
+    assert_audit_clean(now=later + DAY)
+    assert list(Reward.objects.values_list("posted", "revision").distinct()) == [(Decimal("0.00"), 2)]
+    account = credit.account_of(camille, "EUR")
+    assert (account.balance, account.reserved, account.shortfall) == (0, 0, half)
