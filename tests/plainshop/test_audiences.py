@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from datetime import timedelta
 from decimal import Decimal
+from types import ModuleType
 
 import pytest
 from django.core.cache import cache
@@ -13,6 +16,7 @@ from django.test import Client
 from django.utils import translation
 
 from tests.audiences import BUYERS, NEVER_BOUGHT, make_audience, who
+from tests.environment import ROOT
 from tests.plainshop.models import Order
 from tests.plainshop.shop import PlainShop, place_order
 from wagtail_referrals import credit, people, programs, rewards
@@ -198,37 +202,35 @@ class Broken(CustomerFact):
         raise RuntimeError("the shop does not answer")
 
 
-class NamedLike(CustomerFact):
-    """As a shop would write it."""
-
-    key = "named"
-    label = "first name"
-
-    def option_fields(self):
-        from django import forms
-
-        return {"starts_with": forms.CharField()}
-
-    def words(self, options):
-        return f"is called {options['starts_with']}…"
-
-    def matching(self, options, asked):
-        return Q(first_name__startswith=options["starts_with"])
-
-
 @pytest.fixture
-def own_facts():
-    for fact in (Broken(), NamedLike()):
-        customer_facts.register(fact)
+def own_facts(monkeypatch):
+    """One that is broken, and the one of the how-to, as a shop would paste it."""
+    page = (ROOT / "docs/how-to/audiences.md").read_text()
+    code = dict(re.findall(r"```python\n# shop/(\w+)\.py\n(.*?)```", page, re.DOTALL))
+    assert list(code) == ["facts", "apps"]
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    for name, text in code.items():
+        module = ModuleType(f"shop.{name}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(compile(text, f"audiences.md, {name}.py", "exec"), module.__dict__)
+    sys.modules["shop.apps"].ShopConfig.ready(None)
+    customer_facts.register(Broken())
     yield
-    for key in ("broken", "named"):
+    for key in ("broken", "since"):
         customer_facts.unregister(key)
 
 
-def test_a_shop_registers_facts_of_its_own(own_facts, make_program, camille, make_user):
-    _, terms, _ = make_program(audience=make_audience(("named", {"starts_with": "Cam"})))
-    assert picked(camille) == terms.pk and picked(make_user("lea")) is None
-    assert who(("named", {})) == set()
+def test_a_shop_registers_facts_of_its_own(own_facts, make_program, camille, make_user, now):
+    lea = make_user("lea", date_joined=now - 100 * DAY)
+    camille.date_joined = now - 10 * DAY
+    camille.save()
+    rule = ("since", {"since_months": 3})
+    _, terms, _ = make_program(audience=make_audience(rule))
+    assert picked(lea, now=now) == terms.pk and picked(camille, now=now) is None
+    assert who(rule, now=now) == {"Lea"} and who(("since", {}), now=now) == set()
+    with translation.override("en"):
+        words = programs.audience_words(programs.audience_data(Audience.objects.get()))
+    assert words == "A customer who has been a customer for 3 months."
 
 
 @pytest.mark.parametrize("where", ["python", "sql"])

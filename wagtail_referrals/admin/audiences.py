@@ -73,7 +73,8 @@ class AudienceRuleForm(WagtailAdminModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
-        fact, options = cleaned.get("fact"), {}
+        fact: str = cleaned.get("fact") or ""
+        options: dict[str, Any] = {}
         if fact in customer_facts:
             asked = customer_facts.get(fact)
             options = asked.freeze_options(

@@ -64,6 +64,7 @@ class OrdersPlaced(CustomerFact):
     def words(self, options: dict[str, Any]) -> str:
         least, most = options.get("orders_at_least"), options.get("orders_at_most")
         if most is None:
+            least = least or 1
             return ngettext(
                 "has placed at least %(count)s order", "has placed at least %(count)s orders", least
             ) % {"count": least}
