@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
+from django.db import transaction
 from django.db.models import F
 from oscar.core.loading import get_model
 
@@ -49,6 +51,9 @@ def attribute(order: Any, *, savepoint: bool = True) -> Purchase | None:
             savepoint=savepoint,
         )
     spare_unused(order, discounts)
+    if discounts:
+        # Not before the commit: until then Oscar's lock on the voucher lets one order have it, and refuses the others.
+        transaction.on_commit(partial(vouchers.end, list(discounts)), robust=True)
     return purchase
 
 
@@ -96,7 +101,10 @@ def _gross(line: Any, offer: Any) -> Decimal:
 
 
 def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
-    """Oscar counts every voucher in the basket as used, also one of ours that took nothing off. That one stays good."""
+    """Oscar counts every voucher in the basket as used, also one of ours that took nothing off. That one stays good.
+
+    Unless it was withdrawn: Oscar writes whole rows, and may have brought it back.
+    """
     basket = live_basket(order)
     if basket is not None and vouchers.considered(basket) <= set(used):
         return
@@ -107,6 +115,8 @@ def spare_unused(order: Any, used: dict[str, Decimal]) -> None:
     voucher_ids = list(idle.values_list("voucher_id", flat=True))
     if voucher_ids:
         Application.objects.filter(order=order, voucher__in=voucher_ids).delete()
-        get_model("voucher", "Voucher").objects.filter(pk__in=voucher_ids, num_orders__gt=0).update(
-            num_orders=F("num_orders") - 1
-        )
+        spared = get_model("voucher", "Voucher").objects.filter(pk__in=voucher_ids)
+        spared.filter(num_orders__gt=0).update(num_orders=F("num_orders") - 1)
+        withdrawn = rewards.withdrawn_codes(spared.values_list("code", flat=True))
+        if withdrawn:
+            vouchers.end(withdrawn)

@@ -223,10 +223,17 @@ def commit(request: HttpRequest, *, user: Any = None, email: str = "") -> Any | 
         user=person if person.is_authenticated else None,
         email=email,
         language=get_language() or "",
+        remembered=remembered_claim(request),
     )
     if claim is not None:
         remember(request, claim=claim.pk, basket=basket_reference(request))
     return claim
+
+
+def remembered_claim(request: HttpRequest) -> int | None:
+    """The claim that this browser made, its primary key. No query."""
+    found = memory(request).get("claim")
+    return found if isinstance(found, int) else None
 
 
 def is_tied(request: HttpRequest) -> bool:
@@ -570,6 +577,7 @@ def accept_code(request: HttpRequest, text: str) -> bool:
             email=guest_email(request),
             site_id=tracking.site_id_for(request),
             language=get_language() or "",
+            remembered=remembered_claim(request),
         )
         if typed.outcome == "unknown":
             return False

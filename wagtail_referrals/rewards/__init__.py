@@ -7,6 +7,7 @@ from wagtail_referrals.rewards.discounts import (
     discount_refusal,
     reward_by_token,
     usable_rewards,
+    withdrawn_codes,
 )
 from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
 from wagtail_referrals.rewards.placed import order_placed, whose_order
@@ -35,4 +36,5 @@ __all__ = [
     "typed_code",
     "usable_rewards",
     "whose_order",
+    "withdrawn_codes",
 ]

@@ -64,6 +64,12 @@ def discount_by_code(code: str) -> DiscountGrant | None:
     return DiscountGrant.objects.filter(code=code).select_related("claim", "terms").first()
 
 
+def withdrawn_codes(codes: Iterable[str]) -> list[str]:
+    """Which of these codes are of discounts that were withdrawn. One query."""
+    void = DiscountGrant.objects.filter(code__in=list(codes), state=DiscountGrant.State.VOID)
+    return list(void.values_list("code", flat=True))
+
+
 def discount_refusal(
     grant: DiscountGrant, *, user_id: Any, basket_reference: str, now: datetime | None = None
 ) -> str | None:

@@ -39,9 +39,13 @@ def commit(
     source: str = Claim.Source.LINK,
     language: str = "",
     site_id: int | None = None,
+    remembered: int | None = None,
     now: datetime | None = None,
 ) -> Claim | None:
     """The claim of this person or basket; made now if there is a visit or a code and none was made before.
+
+    ``remembered``: the claim (its primary key) that this very browser has made, for a basket that is not tied yet: it
+    begins another one while the first is being paid for.
 
     Gives the friend's discount, sets the promise aside in the budget, ties the basket and the person. ``None`` when
     there is neither link nor claim, or when it was refused; refusals are in the referrer's timeline.
@@ -52,6 +56,9 @@ def commit(
         visit = tracking.visit_from_token(token)
         source = Claim.Source.ATTACHED
     tied = tracking.claim_of_basket(basket_reference) if basket_reference else None
+    is_linked = tied is not None
+    if tied is None and remembered is not None:
+        tied = Claim.objects.filter(pk=remembered).select_related("terms", "advocate").first()
     if tied is not None and (not _promises(tied, moment) or _is_of_another(tied, known)):
         tied = None
 
@@ -64,7 +71,7 @@ def commit(
         claim = tied or (_claim_of(known, moment) if known is not None else None)
     if claim is None:
         return None
-    if basket_reference and (tied is None or tied.pk != claim.pk):
+    if basket_reference and not (is_linked and tied is not None and tied.pk == claim.pk):
         tracking.link_basket(claim, basket_reference)
     news = claim.user_id != known.pk if known is not None else False
     # What a customer has is not lost by an address that a guest at the same browser gives.
@@ -289,11 +296,13 @@ def typed_code(
     email: str = "",
     site_id: int | None = None,
     language: str = "",
+    remembered: int | None = None,
     now: datetime | None = None,
 ) -> TypedCode:
     """A code typed into the basket, by whoever is at the keyboard. Any text is fine: unknown ones are "unknown".
 
-    ``email`` is what a guest has given in the checkout so far: the discount is judged for it.
+    ``email`` is what a guest has given in the checkout so far: the discount is judged for it. ``remembered`` as for
+    ``commit``.
     """
     moment = now or timezone.now()
     holder = find_code(text)
@@ -308,6 +317,7 @@ def typed_code(
         email=email,
         language=language,
         site_id=site_id,
+        remembered=remembered,
         now=moment,
     )
     if claim is None or claim.advocate_id != holder.advocate_id:
