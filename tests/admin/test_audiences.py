@@ -202,8 +202,15 @@ def test_it_is_one_question_to_the_shop(
 
     data = AudienceData("x", (AudienceRuleData("group", {"group": str(vip.pk)}),))
     superuser = get_user_model().objects.get(is_superuser=True)
-    with django_assert_max_num_queries(1):
+    with django_assert_max_num_queries(1) as queries:
         assert who_is_in(data, superuser)["count"] == "12 customers"
+    assert "COUNT(" in queries[0]["sql"], "a LIMIT alone makes PostgreSQL look for customers one by one"
+    from wagtail_referrals.programs import program_audience_hints
+
+    audience = make_audience(("group", {"group": str(vip.pk), "title": "VIP"}))
+    with django_assert_max_num_queries(2) as queries:
+        assert program_audience_hints(audience) == []
+    assert "LIMIT" not in queries[-1]["sql"]
 
 
 def test_large_numbers_are_grouped_as_the_language_does(admin: Client, monkeypatch: Any) -> None:

@@ -60,7 +60,8 @@ def program_audience_hints(audience: Any) -> list[str]:
         return [gettext("“%(audience)s” has no rules: everybody may offer this program.") % name]
     try:
         with savepoint():
-            if customers_in(data).exists():
+            # Not exists(): see customers_in.
+            if customers_in(data).count():
                 return []
     except Exception:
         logger.exception("Who is in the audience %r could not be found out", data.name)

@@ -132,7 +132,11 @@ def audience_data(audience: Any) -> AudienceData:
 
 
 def customers_in(data: AudienceData, *, user_id: Any = None, now: datetime | None = None) -> QuerySet[Any]:
-    """The accounts in the audience, or the one with this primary key if it is; without those that were closed."""
+    """The accounts in the audience, or the one with this primary key if it is; without those that were closed.
+
+    To be counted or read whole. Asked for the first few of all, PostgreSQL goes through the accounts one by one and
+    compares each with everybody's sums: seconds where counting takes a fraction of one.
+    """
     user_model = get_user_model()
     accounts = user_model._default_manager.all()
     try:
