@@ -42,12 +42,13 @@ class PictureColumn(Column):
 class BadgeIndexView(IndexView):
     # A handful of rows without people or amounts: nothing to take away.
     FORMATS = ()
+    is_searchable = False
 
     @cached_property
     def columns(self) -> list[Column]:
         return [
             PictureColumn("picture", label=_("Picture"), width="8%"),
-            self._get_title_column("name", accessor=str, classname="referral-title"),
+            self._get_title_column("__str__", classname="referral-title"),
         ]
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

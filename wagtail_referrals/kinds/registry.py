@@ -30,10 +30,16 @@ class Registry(Generic[T]):
         self.what = what
         self._items: dict[str, T] = {}
 
-    def register(self, item: T) -> T:
+    def register(self, item: T, *, before: str = "") -> T:
+        """``before``: the key of the item in front of which it stands; by default it is the last."""
         if item.key in self._items:
             raise ImproperlyConfigured(f'The {self.what} "{item.key}" is registered twice.')
         self._items[item.key] = item
+        if before in self._items:
+            # What follows moves behind it.
+            keys = list(self._items)
+            for key in keys[keys.index(before) : -1]:
+                self._items[key] = self._items.pop(key)
         return item
 
     def unregister(self, key: str) -> None:

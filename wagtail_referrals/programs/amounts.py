@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import conf, credit
+from wagtail_referrals.kinds import Rule, reward_kinds, triggers
 
 # In a currency with cents: what is bigger was hardly meant, and has to fit the columns of what is given.
 MOST: Final = Decimal("999999.99")
@@ -108,6 +109,29 @@ def as_decimals(amounts: dict[str, str] | None) -> dict[str, Decimal]:
         return {code: Decimal(amount) for code, amount in (amounts or {}).items()}
     except InvalidOperation as error:
         raise ValueError(f"not an amount: {amounts}") from error
+
+
+def friend_cost(rules: Iterable[Rule]) -> dict[str, Decimal]:
+    """What one friend may cost, by currency or unit, as far as it is known beforehand: fixed amounts and points.
+
+    Of milestones the dearest: a friend has one number.
+    """
+    always: dict[str, Decimal] = {}
+    milestones: dict[int, dict[str, Decimal]] = {}
+    for rule in rules:
+        is_milestone = rule.trigger in triggers and triggers.get(rule.trigger).on == "tier"
+        into = milestones.setdefault(rule.occurrence or 1, {}) if is_milestone else always
+        kind = reward_kinds.get(rule.kind) if rule.kind in reward_kinds else None
+        for currency, amount in (kind.cost(rule) if kind is not None else rule.amounts).items():
+            into[currency] = into.get(currency, Decimal(0)) + amount
+    dearest: dict[str, Decimal] = {}
+    for costs in milestones.values():
+        for currency, amount in costs.items():
+            dearest[currency] = max(dearest.get(currency, Decimal(0)), amount)
+    return {
+        currency: always.get(currency, Decimal(0)) + dearest.get(currency, Decimal(0))
+        for currency in [*always, *(code for code in dearest if code not in always)]
+    }
 
 
 AMOUNTS_HELP = _("Leave a currency empty where the rule gives nothing in it.")

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from wagtail_referrals.kinds import reward_kinds
+from wagtail_referrals.programs.amounts import friend_cost
 from wagtail_referrals.programs.models import Budget
 from wagtail_referrals.programs.terms import TermsData
 
@@ -29,13 +29,8 @@ def promise_of(data: TermsData) -> dict[str, Decimal]:
 
     Percentages are known when the order is: they count when they are owed.
     """
-    held: dict[str, Decimal] = {}
     limited = limits(data)
-    for rule in data.rules:
-        kind = reward_kinds.get(rule.kind) if rule.kind in reward_kinds else None
-        for currency, amount in (kind.cost(rule) if kind is not None else rule.amounts).items():
-            if currency in limited:
-                held[currency] = held.get(currency, Decimal(0)) + amount
+    held = {currency: amount for currency, amount in friend_cost(data.rules).items() if currency in limited}
     if FRIENDS in limited:
         held[FRIENDS] = Decimal(1)
     return held

@@ -10,7 +10,7 @@ from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf, credit
 from wagtail_referrals.kinds import OPTION_PREFIX, Rule, Side, option_owners, reward_kinds, triggers
-from wagtail_referrals.programs.amounts import as_decimals, local_amount
+from wagtail_referrals.programs.amounts import as_decimals, friend_cost, local_amount
 
 # Above these, somebody probably typed a nought too many. Amounts in a currency with cents.
 MUCH: Final = Decimal(1000)
@@ -189,9 +189,11 @@ def _time_hints(program: Any, sound: list[Any]) -> list[str]:
 def _budget_hints(program: Any, sound: list[Any]) -> list[str]:
     """How far the budget goes, where that is soon."""
     hints = []
+    # Of milestones only some friends bring one: they make no budget small.
+    every_friend = [row for row in sound if triggers.get(row.trigger).on != "tier"]
+    costs = friend_cost(_plain_rule(row) for row in every_friend)
     for currency, budget in _decimals(program.budget_amounts).items():
-        # What one friend may cost, as far as it is known beforehand.
-        cost = sum((_cost(row).get(currency, Decimal(0)) for row in sound), Decimal(0))
+        cost = costs.get(currency)
         if not cost or not budget:
             continue
         # The friend who meets a budget that is not used up yet is promised everything.
@@ -208,18 +210,18 @@ def _budget_hints(program: Any, sound: list[Any]) -> list[str]:
     return hints
 
 
-def _cost(row: RuleRow) -> dict[str, Decimal]:
-    """What one occasion of a rule without problems may cost, by currency or unit."""
-    rule = Rule(
+def _plain_rule(row: RuleRow) -> Rule:
+    """A row without problems, as far as its cost depends on it."""
+    return Rule(
         key="",
         side=str(row.side),
         trigger=row.trigger,
         kind=row.kind,
         refund_policy="",
         amounts=_decimals(row.amounts),
+        occurrence=row.occurrence,
         options=row.options or {},
     )
-    return reward_kinds.get(row.kind).cost(rule)
 
 
 def program_problems(program: Any) -> dict[str, str]:

@@ -33,6 +33,11 @@ def either_words(parts: Iterable[str]) -> str:
     return gettext("%(first)s or %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
 
 
+def is_milestone(rule: Rule) -> bool:
+    """Is it for the n-th friend who orders?"""
+    return rule.trigger in triggers and triggers.get(rule.trigger).on == "tier"
+
+
 def rule_gets(rule: Rule, currency: str | None = None) -> str:
     """What one rule gives: "€15.00 of referral credit"."""
     if rule.kind not in reward_kinds:
@@ -167,7 +172,9 @@ def sentence(data: TermsData, currency: str | None = None) -> str:
             }
         )
     for rule in data.advocate_rules:
-        tail = [rule_gets(rule, currency), hold_words(data), cap_words(data), _friend_cap_words(data, rule)]
+        # A milestone is there once.
+        cap = "" if is_milestone(rule) else cap_words(data)
+        tail = [rule_gets(rule, currency), hold_words(data), cap, _friend_cap_words(data, rule)]
         sentences.append(
             gettext("Once the friend %(condition)s, your customer gets %(reward)s.")
             % {"condition": _condition(rule, currency), "reward": _with_commas(*tail)}

@@ -1,4 +1,4 @@
-"""The kind of reward that is a badge, and the ready-made program with one."""
+"""The kind of reward that is a badge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_referrals.kinds import Posting, RewardKind, Rule, in_language, reward_kinds
+from wagtail_referrals.kinds import Posting, RewardKind, Rule, in_language
 from wagtail_referrals.recognition.models import Badge
 
 
@@ -45,9 +45,3 @@ class BadgeKind(RewardKind):
 def badge_options(badge: Badge) -> dict[str, Any]:
     """What the terms of a rule that gives ``badge`` keep."""
     return {"badge": badge.pk, "badge_names": badge.names_by_language, "badge_icon": badge.icon}
-
-
-def register() -> None:
-    """Called when Django is ready."""
-    if "badge" not in reward_kinds:
-        reward_kinds.register(BadgeKind())

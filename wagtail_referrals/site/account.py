@@ -23,10 +23,12 @@ from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
+from wagtail_referrals.recognition import badges_of
 from wagtail_referrals.referrals import reason_for_advocate
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.site import offer as words
+from wagtail_referrals.site.milestones import milestones_of
 from wagtail_referrals.site.sharing import sharing_of
 from wagtail_referrals.tracking.models import Visit
 
@@ -266,8 +268,10 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         "invites": gettext("%(name)s invites you") % {"name": people.invitation_name(advocate.public_name)},
         "gift": programs.friend_gets(data) if data else "",
         "offer_open": data is not None,
-        "advocate_lines": words.advocate_lines(data) if data else [],
+        "advocate_lines": words.advocate_lines(data, milestones=False) if data else [],
         "advocate_conditions": words.advocate_conditions(data) if data else [],
+        "milestones": milestones_of(advocate, data) if data else None,
+        "badges": badges_of(request.user),
         "small_print": data.text(get_language() or "")["small_print"] if data else "",
         "sharing": sharing_of(request, advocate, data),
         "visits": Visit.objects.filter(advocate=advocate).count(),

@@ -53,10 +53,11 @@ class AdvocateLine:
     once: str
 
 
-def advocate_lines(data: TermsData) -> list[AdvocateLine]:
+def advocate_lines(data: TermsData, *, milestones: bool = True) -> list[AdvocateLine]:
+    """``milestones=False``: without what is told elsewhere, as how far one has come."""
     lines = []
     for rule in data.advocate_rules:
-        if rule.trigger not in triggers:
+        if rule.trigger not in triggers or (programs.is_milestone(rule) and not milestones):
             continue
         once = gettext("once your friend %(condition)s") % {
             "condition": triggers.get(rule.trigger).words(rule)

@@ -1,0 +1,85 @@
+"""Badges in the admin: written, chosen in a program, listed with their pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import reverse
+
+from tests.admin.conftest import signed_in, staff
+from tests.admin.forms import values_of
+from tests.admin.test_program_form import errors_of, publish, start
+from tests.badges import make_badge
+from wagtail_referrals.kinds import Registry, reward_kinds
+from wagtail_referrals.programs import parse
+from wagtail_referrals.programs.models import Terms
+from wagtail_referrals.recognition.models import Badge
+
+pytestmark = pytest.mark.django_db
+
+ADD = "wagtail_referrals_badges:add"
+
+
+def test_a_badge_is_written(admin: Client) -> None:
+    values = values_of(admin.get(reverse(ADD)).content.decode())
+    assert [values["names-0-language"], values["names-1-language"]] == ["en", "fr"]
+    values |= {"names-0-name": "Ambassador", "names-1-name": "Ambassadrice", "icon": "crown"}
+    response = admin.post(reverse(ADD), values)
+    assert response.status_code == 302, errors_of(response)
+    badge = Badge.objects.get()
+    assert badge.names_by_language == {"en": "Ambassador", "fr": "Ambassadrice"}
+    assert (badge.icon, str(badge)) == ("crown", "Ambassador")
+    soup = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
+    row = soup.select_one("table tbody tr")
+    assert "Ambassador" in row.text and row.select_one("svg.referrals-badge-drawing")
+
+
+def test_a_badge_without_a_name_is_refused(admin: Client) -> None:
+    values = values_of(admin.get(reverse(ADD)).content.decode())
+    assert "This field is required." in errors_of(admin.post(reverse(ADD), values))
+    assert not Badge.objects.exists()
+
+
+def test_a_badge_is_given_by_a_program(admin: Client) -> None:
+    badge = make_badge()
+    chosen = {"rules-1-kind": "badge", "rules-1-option_badge": str(badge.pk)}
+    assert "Say which badge." in errors_of(
+        publish(admin, start(admin, **chosen | {"rules-1-option_badge": ""}))
+    )
+    assert publish(admin, start(admin, **chosen)).status_code == 302
+    assert parse(Terms.objects.get()).rules[1].options == {
+        "badge": badge.pk,
+        "badge_names": {"en": "Ambassador", "fr": "Ambassadrice"},
+        "badge_icon": "leaf",
+    }
+
+
+def test_the_ready_made_milestones_offer_the_badge(admin: Client) -> None:
+    badge = make_badge()
+    values = start(admin, "milestones")
+    assert values["rules-3-option_badge"] == str(badge.pk)
+    assert publish(admin, values).status_code == 302
+    assert parse(Terms.objects.get()).rules[3].options["badge_names"]["fr"] == "Ambassadrice"
+
+
+def test_editors_write_badges_and_outsiders_do_not(outsider: Client) -> None:
+    for name in ("Editors", "Moderators"):
+        assert Group.objects.get(name=name).permissions.filter(codename="add_badge").exists()
+    assert outsider.get(reverse(ADD)).status_code == 302
+    assert signed_in(staff("e@example.com", "add_badge")).get(reverse(ADD)).status_code == 200
+
+
+def test_where_it_is_registered_a_thing_can_stand_before_another() -> None:
+    class Thing:
+        def __init__(self, key: str) -> None:
+            self.key = self.label = key
+
+    things: Registry[Any] = Registry("thing")
+    for key, before in (("a", ""), ("b", ""), ("c", "a"), ("d", "b"), ("e", "nothing")):
+        things.register(Thing(key), before=before)
+    assert [thing.key for thing in things] == ["c", "a", "d", "b", "e"]
+    assert "badge" in reward_kinds

@@ -1,0 +1,93 @@
+"""How far the advocate has come in a program with milestones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max
+from django.utils.translation import ngettext
+
+from wagtail_referrals import programs
+from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs import TermsData
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """``number`` is that of the friend, ``gets`` what it brings. ``state`` is the words for how it stands."""
+
+    number: int
+    gets: str
+    state: str
+    is_reached: bool
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """``count`` friends have counted so far; ``goal`` is the number of the next milestone, 0 when there is none."""
+
+    count: int
+    goal: int
+    progress: str
+    next_words: str
+    steps: list[Milestone]
+
+
+def milestones_of(advocate: Advocate, data: TermsData) -> Milestones | None:
+    """``None`` for a program without milestones. Two queries for one with them."""
+    rules = [rule for rule in data.advocate_rules if programs.is_milestone(rule)]
+    if not rules:
+        return None
+    found: dict[str, Any] = Referral.objects.filter(
+        advocate=advocate, program_key=data.program_key
+    ).aggregate(last=Max("ordinal"))
+    count = found["last"] or 0
+    rewards = {
+        str(reward.rule_key): reward
+        for reward in Reward.objects.filter(
+            advocate=advocate, tier__isnull=False, rule_key__in=[rule.key for rule in rules]
+        )
+    }
+    steps, ahead = [], []
+    for rule in sorted(rules, key=lambda rule: rule.occurrence or 1):
+        number = rule.occurrence or 1
+        reward = rewards.get(rule.key)
+        if reward is not None:
+            steps.append(Milestone(number, programs.rule_gets(rule), str(reward.get_state_display()), True))
+        elif number > count:
+            ahead.append(rule)
+            steps.append(Milestone(number, programs.rule_gets(rule), _to_go(number - count), False))
+        # Else it came into the program when this number was given already: it is none of theirs.
+    if not steps:
+        return None
+    goal = ahead[0].occurrence or 1 if ahead else 0
+    gifts = programs.join_words(programs.rule_gets(rule) for rule in ahead if (rule.occurrence or 1) == goal)
+    return Milestones(
+        count=count,
+        goal=goal,
+        progress=_progress(count, goal) if goal else "",
+        next_words=_next(goal - count, gifts) if goal else "",
+        steps=steps,
+    )
+
+
+def _progress(count: int, goal: int) -> str:
+    return ngettext("%(count)s of %(goal)s friend", "%(count)s of %(goal)s friends", goal) % {
+        "count": count,
+        "goal": goal,
+    }
+
+
+def _next(left: int, gifts: str) -> str:
+    return ngettext(
+        "Once %(left)s more friend has ordered, you get %(gift)s.",
+        "Once %(left)s more friends have ordered, you get %(gift)s.",
+        left,
+    ) % {"left": left, "gift": gifts}
+
+
+def _to_go(left: int) -> str:
+    return ngettext("%(left)s friend to go", "%(left)s friends to go", left) % {"left": left}
