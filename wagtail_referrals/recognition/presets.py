@@ -48,9 +48,7 @@ def register() -> None:
         Preset(
             "milestones",
             _("Milestones"),
-            _(
-                "Something for the first friend, something else for the third and the fifth: to be gone on with."
-            ),
+            _("Something for the first friend, something else for the third, and again for the fifth."),
             "list-ol",
             _milestones,
         ),
