@@ -252,6 +252,19 @@ def test_what_stays_keeps_its_place():
     assert len(paid(verdict)) and sum(due.state == "given" for due in verdict.dues) == 3
 
 
+def test_what_was_used_keeps_its_place():
+    """Also where another order counts now: two rewards never have the same place."""
+    used = history(
+        rewards={
+            ("percent", "advocate", "purchase:9"): Given(posted=D(1), friend_slot=1, purchase_id=9, used=True),
+            ("percent", "advocate", "purchase:4"): Given(posted=D(1), friend_slot=2, purchase_id=4, used=True),
+        }
+    )
+    rule = replace(PERCENT, kind="discount_percent")
+    verdict = judge(terms(rule, friend_cap_count=3), five(), used, LATER)
+    assert places(verdict) == {1: 3, 2: None, 3: None, 4: 2, 5: None, 9: 1}
+
+
 def test_a_place_with_the_friend_comes_before_a_place_in_the_period():
     verdict = judge(terms(PERCENT, friend_cap_count=1, cap_count=5), five(), history(), LATER)
     assert {due.purchase_id: due.slot for due in verdict.dues} == {1: 1, 2: None, 3: None, 4: None, 5: None}

@@ -43,6 +43,7 @@ REASONS: Final[dict[str, Any]] = {
     "revoked": _("it was withdrawn"),
     "other_person": _("it belongs to somebody else"),
     "used": _("it has been used already"),
+    "order_stands": _("the order that used it before takes place after all"),
     "used_up": _("it was used already, and stays"),
 }
 

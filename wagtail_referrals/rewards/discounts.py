@@ -27,6 +27,8 @@ from wagtail_referrals.tracking.models import Claim, ClaimBasket
 ALIVE = (DiscountGrant.State.OFFERED, DiscountGrant.State.ISSUED)
 # Reasons that speak of the person, and may be gone when they correct their address.
 PERSONAL = ("own_link", "existing_customer", "used")
+# The reason of a discount given again, once the order that had seemed never to happen is there after all.
+ORDER_STANDS = "order_stands"
 
 
 def arrival_discounts(terms: TermsData) -> list[Rule]:
@@ -137,11 +139,38 @@ def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: date
 
 
 def offer_again(claim: Claim, terms: TermsData, *, reference: str, now: datetime) -> list[DiscountGrant]:
-    """The order that used the discounts was cancelled before delivery: the friend has them again, once."""
+    """The order that used the discounts was cancelled before delivery: the friend has them again, once.
+
+    Those that were withdrawn because the order had come back, unused, are given anew: with a new code.
+    """
     used = claim.discounts.filter(state=DiscountGrant.State.USED, used_reference=reference, issue=0)
-    if not used.exists() or claim.discounts.filter(issue=1).exists():
+    if not used.exists():
         return []
-    return offer_discounts(claim, terms, issue=1, now=now)
+    again = list(claim.discounts.filter(issue=1))
+    if not again:
+        return offer_discounts(claim, terms, issue=1, now=now)
+    rules = {rule.key: rule for rule in arrival_discounts(terms)}
+    made = []
+    for grant in again:
+        rule = rules.get(str(grant.rule_key))
+        if rule is None or (grant.state, grant.reason) != (DiscountGrant.State.VOID, ORDER_STANDS):
+            continue
+        if grant.code and get_shop().void_discount(grant.code):
+            # An order with the old code is being paid for at this moment.
+            continue
+        grant.token, grant.code, grant.reason = DiscountGrant._meta.get_field("token").get_default(), "", ""
+        grant.expires_at = max(claim.expires_at, now + timedelta(days=terms.window_days))
+        grant.save(update_fields=["token", "code", "reason", "expires_at"])
+        _issue(grant, rule)
+        timeline.record(
+            "discount_again",
+            claim=claim,
+            data={"gift": kept_gift(rule)},
+            key=f"discount_again:{grant.token}",
+            now=now,
+        )
+        made.append(grant)
+    return made
 
 
 def withdraw(grants: Iterable[DiscountGrant], reason: str, *, now: datetime) -> list[DiscountGrant]:

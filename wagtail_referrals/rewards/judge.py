@@ -458,19 +458,21 @@ def _give_friend_slots(
     """Places for one friend's orders under each rule, in the order (qualified at, purchase).
 
     An order that was given back keeps its place; one that never happened had none. So the places follow from the
-    present facts alone, and do not move while orders qualify one after another. What stays because its order is no
-    longer watched keeps its place too.
+    present facts alone, and do not move while orders qualify one after another. What stays, because its order is no
+    longer watched or because it was used, keeps its place too.
     """
     if terms.friend_cap_count is None:
         return dues
     over = {order.id for order in orders if now > order.watch_until}
     taken: dict[str, set[int]] = {}
     result: dict[RewardKey, Due] = {}
-    for due in dues:
-        given = history.rewards.get(due.key)
-        if due.purchase_id in over and given is not None and given.posted > 0 and given.friend_slot:
-            result[due.key] = replace(due, friend_slot=given.friend_slot)
-            taken.setdefault(due.rule.key, set()).add(given.friend_slot)
+    by_key = {due.key: due for due in dues}
+    for key, given in history.rewards.items():
+        stays = given.used or (given.posted > 0 and given.purchase_id in over)
+        if stays and given.friend_slot is not None:
+            taken.setdefault(key[0], set()).add(given.friend_slot)
+            if key in by_key:
+                result[key] = replace(by_key[key], friend_slot=given.friend_slot)
     for due in sorted(dues, key=_order_of_places):
         if due.key in result:
             continue

@@ -402,7 +402,8 @@ def _apply_discounts(
         theirs = list(referral.claim.discounts.select_related("claim", "reward"))
         if any(grant.issue == 0 and grant.used_reference in stands for grant in theirs):
             # An order that seemed never to have happened has come back, with the discount that it used.
-            discounts.withdraw([grant for grant in theirs if grant.issue == 1], "used", now=now)
+            again = [grant for grant in theirs if grant.issue == 1]
+            discounts.withdraw(again, discounts.ORDER_STANDS, now=now)
     if verdict.state == Referral.State.EXPIRED:
         grants = referral.claim.discounts.filter(expires_at__lt=now).select_related("claim", "reward")
         discounts.withdraw(grants, "lapsed", now=now)
