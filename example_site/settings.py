@@ -13,6 +13,7 @@ from pathlib import Path
 
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 from oscar.defaults import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent
@@ -34,6 +35,7 @@ INSTALLED_APPS = [
     "example_site.pages",
     "example_site.card",
     "example_site.backoffice",
+    "example_site.giving",
     "wagtail.contrib.settings",
     "wagtail.contrib.simple_translation",
     "wagtail.embeds",
@@ -237,7 +239,12 @@ OSCAR_ORDER_STATUS_PIPELINE = {
 OSCAR_LINE_STATUS_PIPELINE = OSCAR_ORDER_STATUS_PIPELINE
 OSCAR_ORDER_STATUS_CASCADE = {status: status for status in OSCAR_ORDER_STATUS_PIPELINE}
 
-WAGTAIL_REFERRALS = {"SHOP": "oscar_integration.OscarShop", "CURRENCIES": ["EUR"]}
+WAGTAIL_REFERRALS = {
+    "SHOP": "oscar_integration.OscarShop",
+    "CURRENCIES": ["EUR"],
+    # Friends of friends are thanked with these. The studio puts one on the tree in its courtyard for each.
+    "POINTS": {"unit": "LEAVES", "name": ngettext_lazy("leaf", "leaves")},
+}
 
 LOGGING = {
     "version": 1,

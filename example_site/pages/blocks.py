@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from oscar.core.loading import get_model
+from oscar.templatetags.currency_filters import currency
 from wagtail import blocks
 from wagtail.images.blocks import ImageChooserBlock
+
+from example_site.giving.models import Pledge
 
 RICH_TEXT = ["bold", "italic", "link", "ul", "ol", "h3"]
 
@@ -130,6 +134,24 @@ class TimetableBlock(blocks.StructBlock):
         return context
 
 
+class PledgesBlock(blocks.StructBlock):
+    """What invitations have brought the sea rescue so far, as it stands when the page is read."""
+
+    heading = blocks.CharBlock(label=_("heading"), max_length=120)
+    text = blocks.RichTextBlock(label=_("text"), features=["bold", "italic", "link"])
+
+    class Meta:
+        icon = "pick"
+        label = _("donations")
+        template = "example_site/blocks/pledges.html"
+
+    def get_context(self, value: Any, parent_context: Any = None) -> dict[str, Any]:
+        context = super().get_context(value, parent_context)
+        code = settings.OSCAR_DEFAULT_CURRENCY
+        context["total"] = currency(Pledge.total(code), code)
+        return context
+
+
 class QuestionBlock(blocks.StructBlock):
     question = blocks.CharBlock(label=_("question"), max_length=160)
     answer = blocks.RichTextBlock(label=_("answer"), features=["bold", "italic", "link"])
@@ -154,4 +176,5 @@ class BodyBlock(blocks.StreamBlock):
     products = ProductsBlock()
     timetable = TimetableBlock()
     questions = QuestionsBlock()
+    pledges = PledgesBlock()
     quote = QuoteBlock()

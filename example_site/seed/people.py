@@ -88,12 +88,60 @@ FRIENDS = [
     Person("jade@example.com", "Jade", "Roux", "friend", "40 rue de Strasbourg", "44000", "Nantes"),
     Person("adam@example.com", "Adam", "Fontaine", "friend", "9 avenue Jean-Jaurès", "44400", "Rezé"),
 ]
+# Customers whom programs of their own are for.
+CIRCLES = [
+    Person(
+        "gaelle@example.com",
+        "Gaëlle",
+        "Riou",
+        "regular who has referred two friends: a third one, and she gets a mat",
+        "17 rue Joffre",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "mathis@example.com",
+        "Mathis",
+        "Leblanc",
+        "regular who has referred three friends, and has his mat",
+        "2 place Viarme",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "rozenn@example.com",
+        "Rozenn",
+        "Kervella",
+        "regular who has referred five friends: a badge, and a mat that she has not used yet",
+        "33 quai Magellan",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "maud@example.com",
+        "Maud",
+        "Tanguy",
+        "member who gets a share of her friend's orders, as credit that expires",
+        "11 rue des Olivettes",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "erwan@example.com",
+        "Erwan",
+        "Salaün",
+        "member whose share was taken back after he had spent it, and recovered",
+        "6 rue du Calvaire",
+        "44000",
+        "Nantes",
+    ),
+]
 
 
 def seed_people() -> list[Person]:
     """Create everybody who is not there yet, with address book and permissions; return them all."""
     editors, managers = _editors(), _managers()
-    for person in [*STAFF, *ADVOCATES, *FRIENDS]:
+    for person in [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES]:
         # The user name is the e-mail address too, because Wagtail's sign-in page asks for the user name.
         user, created = User.objects.get_or_create(
             username=person.email,
@@ -117,7 +165,7 @@ def seed_people() -> list[Person]:
         user.save()
         if person.street:
             _address(user, person)
-    return [*STAFF, *ADVOCATES, *FRIENDS]
+    return [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES]
 
 
 def _address(user: Any, person: Person) -> None:
@@ -158,7 +206,7 @@ def _editors() -> Group:
                 ),
             )
     labels = [config.label for config in apps.get_app_configs() if config.name in settings.REFERRAL_APPS]
-    group.permissions.add(*Permission.objects.filter(content_type__app_label__in=labels))
+    group.permissions.add(*Permission.objects.filter(content_type__app_label__in=[*labels, "example_giving"]))
     return group
 
 

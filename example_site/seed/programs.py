@@ -5,16 +5,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from oscar.core.loading import get_model
 from wagtail.log_actions import log
 from wagtail.models import Locale, Page
 
 from example_site.pages.models import HomePage
 from example_site.seed.pages import studio_picture
 from example_site.seed.referral_texts import HOME_BLOCK, HUB, LANDING, WORDS
-from wagtail_referrals.programs.models import Program, ProgramRule
+from wagtail_referrals.kinds import HasOptions, option_owners
+from wagtail_referrals.programs import customer_facts
+from wagtail_referrals.programs.models import Audience, AudienceRule, Program, ProgramRule
 from wagtail_referrals.programs.presets import presets
+from wagtail_referrals.recognition.models import Badge, BadgeName
 from wagtail_referrals.site.models import HubPage, LandingPage
 
+EMPTY = "empty"
 CLASSIC = "give_percent_get_credit"
 PERCENTAGE = "percentage_back"
 BOTH = "credit_for_both"
@@ -144,6 +149,168 @@ def workshops(editor: Any, landing_page: Any) -> Program:
             rule.amounts = {"EUR": "20.00"}
     program.rules = rules
     say(program, "workshops")
+    publish(program, editor)
+    return program
+
+
+def _chosen(owner: HasOptions, values: dict[str, Any]) -> dict[str, Any]:
+    """What the form keeps of the options that were chosen, by name of the option."""
+    return owner.freeze_options({name: values.get(name) for name in owner.option_fields()})
+
+
+def _rule(
+    side: str, trigger: str, kind: str, chosen: dict[str, Any] | None = None, **values: Any
+) -> ProgramRule:
+    """A line of the sentence. `chosen`: what its kind and its trigger ask for."""
+    options: dict[str, Any] = {}
+    for owner in option_owners(kind, trigger):
+        options |= _chosen(owner, chosen or {})
+    return ProgramRule(side=side, trigger=trigger, kind=kind, options=options, **values)
+
+
+def _give_rules(program: Program, *rules: ProgramRule) -> None:
+    for position, rule in enumerate(rules):
+        rule.sort_order = position
+    program.rules = list(rules)
+
+
+def audience(editor: Any, name: str, *facts: tuple[str, dict[str, Any]], match: str = "all") -> Audience:
+    """An audience by facts about customers, published."""
+    found = Audience(name=name, match=match, live=False)
+    found.rules = [
+        AudienceRule(sort_order=position, fact=fact, options=_chosen(customer_facts.get(fact), values))
+        for position, (fact, values) in enumerate(facts)
+    ]
+    found.save()
+    log(instance=found, action="wagtail.create", user=editor)
+    found.save_revision(user=editor, log_action=True).publish(user=editor)
+    return found
+
+
+def badge(editor: Any, icon: str, names: dict[str, str]) -> Badge:
+    """A badge with its name in each language."""
+    found = Badge(icon=icon)
+    found.names = [BadgeName(language=language, name=name) for language, name in names.items()]
+    found.save()
+    log(instance=found, action="wagtail.create", user=editor)
+    return found
+
+
+def _product(sku: str) -> Any:
+    return get_model("catalogue", "Product").objects.get(upc=sku)
+
+
+def _range(slug: str) -> Any:
+    return get_model("offer", "Range").objects.get(slug=slug)
+
+
+def regulars(editor: Any, landing_page: Any) -> Program:
+    """For regulars: 8 € for the friend; 10 €, a mat and a badge for the first, the third and the fifth friend."""
+    program = start(
+        EMPTY,
+        editor,
+        name="Regulars: a mat for the third friend",
+        precedence=3,
+        hold_days=7,
+        landing_page=landing_page,
+        audience=audience(
+            editor,
+            "Regulars",
+            ("orders", {"orders_at_least": 3}),
+            ("spent", {"spent_how": "at_least", "spent_amounts": {"EUR": "300.00"}}),
+            match="any",
+        ),
+    )
+    _give_rules(
+        program,
+        _rule("friend", "arrives", "discount_fixed", amounts={"EUR": "8.00"}, minimum_spend={"EUR": "40.00"}),
+        _rule("advocate", "nth_referral", "credit", occurrence=1, amounts={"EUR": "10.00"}),
+        _rule(
+            "advocate", "nth_referral", "free_product", {"gift_product": _product("MAT-DAWN")}, occurrence=3
+        ),
+        _rule(
+            "advocate",
+            "nth_referral",
+            "badge",
+            {"badge": badge(editor, "people", {"en": "Good company", "fr": "Bonne compagnie"})},
+            occurrence=5,
+        ),
+    )
+    say(program, "regulars")
+    publish(program, editor)
+    return program
+
+
+def members(editor: Any, landing_page: Any) -> Program:
+    """For members: a share of the workshops and of all orders of a friend, for three orders, that expires."""
+    program = start(
+        EMPTY,
+        editor,
+        name="Members: a share of what friends buy",
+        precedence=5,
+        hold_days=7,
+        friend_cap_count=3,
+        landing_page=landing_page,
+        audience=audience(editor, "Members", ("bought_from", {"range": str(_range("memberships").pk)})),
+    )
+    workshops = {"bought_range": _range("workshops"), "bought_range_orders": "each"}
+    _give_rules(
+        program,
+        _rule("friend", "arrives", "discount_percent", percent=Decimal(10)),
+        _rule(
+            "advocate",
+            "buys_from_range",
+            "credit_percent",
+            workshops,
+            percent=Decimal(20),
+            expires_days=45,
+        ),
+        _rule(
+            "advocate",
+            "every_purchase",
+            "credit_percent",
+            percent=Decimal(5),
+            minimum_spend={"EUR": "20.00"},
+            expires_days=45,
+        ),
+    )
+    say(program, "members")
+    publish(program, editor)
+    return program
+
+
+def passing_it_on(editor: Any, landing_page: Any) -> Program:
+    """For those who came as friends: a cork block for the friend, leaves for them, a donation to the sea rescue."""
+    program = start(
+        EMPTY,
+        editor,
+        name="Pass it on: a cork block for the friend",
+        precedence=7,
+        hold_days=7,
+        landing_page=landing_page,
+        audience=audience(editor, "Came as a friend", ("friend", {"came": "invited"})),
+    )
+    membership = get_model("catalogue", "ProductClass").objects.get(name="Membership")
+    _give_rules(
+        program,
+        _rule(
+            "friend",
+            "arrives",
+            "free_product",
+            {"gift_product": _product("BLOCK-CORK")},
+            minimum_spend={"EUR": "25.00"},
+        ),
+        _rule("friend", "registers", "points", {"points": 5}),
+        _rule("advocate", "first_purchase", "points", {"points": 20}),
+        _rule("advocate", "first_purchase", "sea_rescue", amounts={"EUR": "3.00"}),
+        _rule(
+            "advocate",
+            "buys_product_class",
+            "points",
+            {"points": 50, "bought_class": membership, "bought_class_orders": "first"},
+        ),
+    )
+    say(program, "passing_it_on")
     publish(program, editor)
     return program
 

@@ -178,4 +178,66 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
             "small_print": "Pour les trois premières personnes invitées, sur leur première commande.",
         },
     },
+    "regulars": {
+        "en": {
+            "headline": "Come along: the first mat is the hardest",
+            "introduction": "Somebody who has been with us for a long time thought of you. Have a look around: your "
+            "discount is in the basket already.",
+            "share_message": "I have practiced at Studio Souffle for years, and would like to take you along. With my "
+            "link your first order costs less:",
+            "small_print": "For the first order of new customers. Milestones count friends whose order was paid and "
+            "delivered. Credit is used at checkout; the mat is for your own next order, in one piece.",
+        },
+        "fr": {
+            "headline": "Venez : le premier tapis est le plus difficile",
+            "introduction": "Une personne qui nous est fidèle a pensé à vous. Faites le tour : votre réduction est "
+            "déjà dans le panier.",
+            "share_message": "Je pratique au Studio Souffle depuis des années et j’aimerais vous y emmener. Avec mon "
+            "lien, votre première commande coûte moins :",
+            "small_print": "Pour la première commande des nouveaux clients. Les paliers comptent les proches dont la "
+            "commande a été payée et livrée. Le crédit s’utilise au moment de payer ; le tapis est offert avec l’une "
+            "de vos prochaines commandes.",
+        },
+    },
+    "members": {
+        "en": {
+            "headline": "Two on the mat are better company",
+            "introduction": "One of our members thought of you. Have a look around: your discount is in the basket "
+            "already.",
+            "share_message": "I am a member of Studio Souffle. Come to a workshop with me! With my link your first "
+            "order costs less:",
+            "small_print": "For the first order of new customers. Members get their share of three orders of each "
+            "friend. It shrinks with what is sent back, and has to be used within 45 days.",
+        },
+        "fr": {
+            "headline": "À deux sur le tapis, c’est encore mieux",
+            "introduction": "Une personne abonnée chez nous a pensé à vous. Faites le tour : votre réduction est déjà "
+            "dans le panier.",
+            "share_message": "J’ai mon abonnement au Studio Souffle. On se retrouve à un atelier ? Avec mon lien, "
+            "votre première commande coûte moins :",
+            "small_print": "Pour la première commande des nouveaux clients. Les abonnés touchent leur part sur trois "
+            "commandes de chaque proche. Elle diminue avec ce qui est retourné et s’utilise dans les 45 jours.",
+        },
+    },
+    "passing_it_on": {
+        "en": {
+            "headline": "A cork block to begin with",
+            "introduction": "Somebody was invited to us once, and now it is your turn. Put something into your basket: "
+            "the cork block joins it.",
+            "share_message": "A friend took me along to Studio Souffle, and now I take you. With my link a cork block "
+            "comes free with your first order:",
+            "small_print": "One block for each new customer, while there are some. For each friend we give to the sea "
+            "rescue, and pin leaves with your name to the tree in the courtyard. Leaves cannot be spent.",
+        },
+        "fr": {
+            "headline": "Une brique en liège pour commencer",
+            "introduction": "Une personne invitée chez nous il y a peu vous invite à son tour. Mettez un article dans "
+            "votre panier : la brique en liège s’y ajoute.",
+            "share_message": "On m’a fait découvrir le Studio Souffle, à mon tour maintenant. Avec mon lien, une "
+            "brique en liège est offerte avec votre première commande :",
+            "small_print": "Une brique par nouveau client, dans la limite du stock. Pour chaque proche, nous faisons "
+            "un don au sauvetage en mer et accrochons des feuilles à votre nom à l’arbre de la cour. Les feuilles ne "
+            "servent pas à payer.",
+        },
+    },
 }

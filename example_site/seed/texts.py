@@ -54,6 +54,10 @@ def _questions(heading: str, *pairs: tuple[str, str]) -> dict[str, Any]:
     }
 
 
+def _pledges(heading: str, text: str) -> dict[str, Any]:
+    return {"type": "pledges", "value": {"heading": heading, "text": text}}
+
+
 def _timetable(heading: str, *rows: tuple[str, str, str, str, str]) -> dict[str, Any]:
     keys = ("day", "time", "name", "teacher", "level")
     return {
@@ -193,6 +197,11 @@ PAGES: list[dict[str, Any]] = [
                     "at half past nine.</p>",
                     right=True,
                 ),
+                _pledges(
+                    "What you give when you pass it on",
+                    "<p>For each friend whom somebody takes along who was taken along themselves, we give to the sea "
+                    "rescue of the Loire estuary. This is what it comes to so far.</p>",
+                ),
             ],
         },
         "fr": {
@@ -222,6 +231,11 @@ PAGES: list[dict[str, Any]] = [
                     "porte ferme à neuf "
                     "heures et demie.</p>",
                     right=True,
+                ),
+                _pledges(
+                    "Ce que vous donnez en invitant à votre tour",
+                    "<p>Quand une personne invitée invite à son tour, nous faisons un don au sauvetage en mer de "
+                    "l’estuaire de la Loire. Voici où nous en sommes.</p>",
                 ),
             ],
         },

@@ -88,6 +88,20 @@ class Visitor:
     def type_code(self, code: str) -> None:
         self.post(self.address("basket:vouchers-add"), {"code": code})
 
+    def take_out(self, sku: str) -> None:
+        """Send the basket's form with the box "remove" of this article."""
+        page = self.get(self.address("basket:summary")).content.decode()
+        numbers = [_value(page, f"form-{index}-id") for index in range(int(_value(page, "form-TOTAL_FORMS")))]
+        fields: dict[str, Any] = {"form-TOTAL_FORMS": len(numbers), "form-INITIAL_FORMS": len(numbers)}
+        for index, number in enumerate(numbers):
+            fields |= {
+                f"form-{index}-id": number,
+                f"form-{index}-quantity": _value(page, f"form-{index}-quantity"),
+            }
+            if get_model("basket", "Line").objects.get(pk=number).product.upc == sku:
+                fields[f"form-{index}-DELETE"] = "on"
+        self.post(self.address("basket:summary"), fields)
+
     # Account
 
     def register(self, email: str, first_name: str, last_name: str) -> None:
@@ -111,6 +125,31 @@ class Visitor:
         """Open "Refer a friend" and agree to the name that friends will see."""
         self.get(self.address("referrals:account"))
         self.post(self.address("referrals:account"), {"public_name": public_name})
+
+    def use_reward(self) -> None:
+        """Press the button beside a discount that "Refer a friend" lists: it goes into the basket."""
+        page = self.get(self.address("referrals:account")).content.decode()
+        found = re.search(r'action="([^"]+/use/[^"]+)"', page)
+        if found is None:
+            raise WentWrong(f"{self.name}: no reward to use")
+        self.post(found[1], {})
+
+    # Wagtail
+
+    def sign_in_as_staff(self, email: str) -> None:
+        self.post(reverse("wagtailadmin_login"), {"username": email, "password": PASSWORD})
+
+    def correct_credit(self, account: int, amount: str, currency: str, note: str) -> None:
+        """Add to a credit account by the form of the admin, with the reason."""
+        address = reverse("wagtail_referrals_accounts:adjust", args=[account])
+        fields = {
+            "direction": "add",
+            "amount": amount,
+            "currency": currency,
+            "note": note,
+            "token": _value(self.get(address).content.decode(), "token"),
+        }
+        self.post(address, fields)
 
     # Checkout
 
@@ -172,6 +211,15 @@ class Visitor:
 
 def _card_fields(number: str) -> dict[str, str]:
     return {"card-number": number, "card-expiry": "04 / 32", "card-code": "123"}
+
+
+def _value(page: str, name: str) -> str:
+    """What stands in a field of a form."""
+    field = re.search(rf'<input[^>]*name="{name}"[^>]*>', page)
+    value = re.search(r'value="([^"]*)"', field[0]) if field else None
+    if value is None:
+        raise WentWrong(f"no field {name}")
+    return value[1]
 
 
 def _readable(response: Any) -> str:
