@@ -59,7 +59,10 @@ def form_of(client: Client, account: Account) -> dict[str, str]:
     """The form as the browser has it."""
     form = BeautifulSoup(client.get(url_of(account)).content, "html.parser").find("form", id="w-editor-form")
     assert form is not None
-    return {
+    chosen = {
+        field["name"]: field.find("option", selected=True)["value"] for field in form.find_all("select")
+    }
+    return chosen | {
         field["name"]: field.get("value", "")
         for field in form.find_all("input")
         if field.get("name") and (field.get("type") != "radio" or field.has_attr("checked"))

@@ -356,10 +356,11 @@ def test_who_published_is_known_from_the_log(admin: Client, program: Program) ->
     newest = Terms.objects.order_by("-number")[0]
     assert newest.number == 2
     text = text_of(admin.get(reverse("wagtail_referrals_terms:inspect", args=[newest.pk])))
-    assert "Version 2, published on Nov. 13, 2026 by Maëlle. In force" in text.replace("in force", "In force")
+    assert "Version 2 in force When your customer" in text
+    assert "Published on Nov. 13, 2026 by Maëlle." in text
     first = Terms.objects.get(number=1)
     text = text_of(admin.get(reverse("wagtail_referrals_terms:inspect", args=[first.pk])))
-    assert "Version 1, published on" in text
+    assert "Published on Nov. 10, 2026." in text
     assert "Maëlle" not in text
 
 

@@ -94,7 +94,12 @@ class TermsIndexView(RecordIndexView):
                 get_url=self.get_inspect_url,
                 width="20%",
             ),
-            Column("sentence", label=_("In words"), accessor=lambda terms: sentence(parse(terms))),
+            Column(
+                "sentence",
+                label=_("In words"),
+                accessor=lambda terms: sentence(parse(terms)),
+                classname=MINOR,
+            ),
             TagColumn(
                 "state",
                 label=_("State"),
@@ -222,11 +227,11 @@ class TermsInspectView(generic.InspectView):
         earlier = others.filter(number__lt=self.object.number).order_by("-number").first()
         if earlier is not None:
             url = compare_url(self.object.program_key, earlier.number, self.object.number)
-            return [HeaderButton(_("Compare with the version before"), url=url, icon_name="history")]
+            return [HeaderButton(_("Compare versions"), url=url, icon_name="history")]
         later = others.order_by("number").first()
         if later is not None:
             url = compare_url(self.object.program_key, self.object.number, later.number)
-            return [HeaderButton(_("Compare with the next version"), url=url, icon_name="history")]
+            return [HeaderButton(_("Compare versions"), url=url, icon_name="history")]
         return []
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

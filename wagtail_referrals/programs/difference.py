@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.text import capfirst
-from django.utils.translation import get_language_info, gettext, ngettext
+from django.utils.translation import get_language_info, gettext, ngettext, pgettext
 from wagtail.models import Page
 
 from wagtail_referrals import conf, credit
@@ -160,7 +160,7 @@ def _once(rule: Rule) -> str:
 
 
 def _minimum(rule: Rule) -> str:
-    return _amounts(rule.minimum_spend) or gettext("none")
+    return _amounts(rule.minimum_spend) or pgettext("minimum order", "none")
 
 
 def _amounts(amounts: dict[str, Decimal]) -> str:
@@ -178,7 +178,7 @@ def _refund(rule: Rule) -> str:
 
 def _days(days: int | None) -> str:
     if days is None:
-        return gettext("none")
+        return pgettext("terms", "none")
     return ngettext("%(days)s day", "%(days)s days", days) % {"days": days}
 
 
@@ -211,7 +211,7 @@ def _options(before: Rule, after: Rule, about: str) -> Iterator[Change]:
 
 def _option(field: Any, value: Any) -> str:
     if value in (None, "", [], ()):
-        return gettext("none")
+        return pgettext("terms", "none")
     values = value if isinstance(value, list | tuple) else [value]
     names = {str(key): str(label) for key, label in _flat(getattr(field, "choices", None) or ())}
     return ", ".join(names.get(str(item), str(item)) for item in values)
@@ -256,7 +256,7 @@ def _page(pk: int | None, pages: dict[Any, Page]) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return _yes(value)
-    return gettext("none") if value in (None, "", {}, ()) else str(value)
+    return pgettext("terms", "none") if value in (None, "", {}, ()) else str(value)
 
 
 def _yes(value: bool) -> str:
@@ -281,7 +281,7 @@ _CONDITIONS: Final[list[tuple[Callable[[], str], Callable[[TermsData], str]]]] =
     (lambda: _label(Program, "new_customers_only"), lambda data: _yes(data.new_customers_only)),
     (lambda: gettext("Time to order"), lambda data: _days(data.window_days)),
     (lambda: _label(Program, "touch"), lambda data: _choice(Program.Touch.choices, data.touch)),
-    (lambda: gettext("Waiting period"), lambda data: hold_words(data) or gettext("none")),
+    (lambda: gettext("Waiting period"), lambda data: hold_words(data) or pgettext("terms", "none")),
     (lambda: gettext("Rewards can be taken back for"), lambda data: _days(data.clawback_days)),
     (lambda: gettext("Rewards for one customer"), lambda data: cap_words(data) or gettext("no limit")),
     (lambda: gettext("Rewards for one friend"), lambda data: _limit(data.friend_cap_count)),
