@@ -43,6 +43,11 @@ def measure(database: str, package: str, requests: int) -> dict[str, float]:
     return found
 
 
+def run(module: str, database: str) -> None:
+    environment = {**os.environ, "TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": "benchmarks.settings"}
+    subprocess.run([sys.executable, "-m", module], env=environment, check=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -60,6 +65,8 @@ def main() -> None:
             own, base = median(found[package, work]), median(found[other, floor])
             aim = f"   goal {goal}" if goal else ""
             print(f"  {what:64} {own * 1000:7.2f} ms / {base * 1000:7.2f} ms = {own / base:5.2f}{aim}")
+        # With a hundred thousand vouchers of others; compares by itself.
+        run("benchmarks.vouchers", database)
 
 
 if __name__ == "__main__":
