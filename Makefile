@@ -45,6 +45,11 @@ $(VENV)/.test: pyproject.toml | $(PY)
 	@$(PY) -m pip install --progress-bar on -e '.[test]'
 	@touch $(VENV)/.demo $@
 
+$(VENV)/.bench: pyproject.toml | $(PY)
+	@echo "Installing what is measured against (1 to 3 minutes the first time)"
+	@$(PY) -m pip install --progress-bar on -e '.[bench]'
+	@touch $(VENV)/.demo $(VENV)/.test $@
+
 $(VENV)/.lint: pyproject.toml | $(PY)
 	@echo "Installing the linters (1 to 3 minutes the first time)"
 	@$(PY) -m pip install --progress-bar on -e '.[lint]'
@@ -114,8 +119,9 @@ migrations: $(VENV)/.test ## Write what the models lack in migrations
 messages: $(VENV)/.test ## Collect the texts into the .po files and compile them
 	@$(PY) tools/messages.py update
 
-bench: $(VENV)/.test ## Measure against the same stack without the package
+bench: $(VENV)/.bench ## Measure pages and the ledger, as ratios within one run
 	@$(PY) -m benchmarks
+	@$(PY) -m benchmarks.ledger
 
 screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
 	@$(PY) -m tools.screenshots

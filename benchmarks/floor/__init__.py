@@ -1,0 +1,1 @@
+"""The least that a debit could be, to measure the ledger against."""
