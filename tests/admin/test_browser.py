@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 from tests.admin.rows import make_advocate, make_program, make_purchase, make_referral, make_reward, make_user
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Account
-from wagtail_referrals.programs import parse
+from wagtail_referrals.programs import parse, publish_terms
 from wagtail_referrals.programs.models import Program, Terms
 
 if TYPE_CHECKING:
@@ -100,6 +101,30 @@ def test_errors_stand_where_they_are_mended(
     browser_problems.assert_none()
 
 
+def test_a_double_click_corrects_credit_once(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    page = admin_page
+    user = make_user("camille@example.com", "Camille")
+    credit.grant(user=user, currency="EUR", amount=Decimal(20), key="k")
+    account = Account.objects.get()
+    page.goto(live_server.url + reverse("wagtail_referrals_accounts:inspect", args=[account.pk]))
+    page.get_by_role("link", name="Correct the balance").click()
+    page.fill("[name=amount]", "5.50")
+    page.fill("[name=note]", "The parcel was late")
+    page.get_by_role("button", name="Record the correction").dblclick()
+    page.get_by_text("€5.50 was added. The balance is now €25.50.").wait_for()
+    page.get_by_text("Alix: The parcel was late").wait_for()
+    # Back in the browser, and sent again.
+    page.go_back()
+    assert page.input_value("[name=amount]") == "5.50"
+    page.get_by_role("button", name="Record the correction").click()
+    page.get_by_text("was recorded a moment ago").wait_for()
+    assert page.input_value("[name=note]") == "The parcel was late"
+    assert Account.objects.get().balance == Decimal("25.50")
+    browser_problems.assert_none()
+
+
 def audit(page: Page) -> list[str]:
     """What axe finds in our own markup; Wagtail's is Wagtail's."""
     from axe_playwright_python.sync_playwright import Axe
@@ -112,7 +137,11 @@ def audit(page: Page) -> list[str]:
 def test_our_own_pages_are_accessible_and_fit_a_phone(
     admin_page: Page, live_server: Any, browser_problems: Any
 ) -> None:
-    terms = Terms.objects.get(program=make_program())
+    program = make_program()
+    terms = Terms.objects.get()
+    program.hold_days, program.window_days = 30, 60
+    program.save()
+    publish_terms(program)
     referral = make_referral(terms, make_advocate(), make_user("lea@example.com", "Léa"), state="to_check")
     make_purchase(referral, "1")
     reward = make_reward(referral, "15.00", "15.00")
@@ -123,7 +152,9 @@ def test_our_own_pages_are_accessible_and_fit_a_phone(
         reverse("wagtail_referrals_referrals:inspect", args=[referral.pk]),
         reverse("wagtail_referrals_advocates:inspect", args=[referral.advocate_id]),
         reverse("wagtail_referrals_accounts:inspect", args=[Account.objects.get().pk]),
+        reverse("wagtail_referrals_accounts:adjust", args=[Account.objects.get().pk]),
         reverse("wagtail_referrals_terms:inspect", args=[terms.pk]),
+        reverse("wagtail_referrals_terms:compare") + f"?program={terms.program_key}",
         reverse("wagtail_referrals_summary"),
     ]
     for path in paths:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from bs4 import BeautifulSoup
 from django.db import connection
 from django.test import Client
@@ -142,6 +143,24 @@ def test_going_back_and_changing_it_is_not_swallowed(
     assert token != form["token"]
     finance.post(url_of(account), form | other | {"token": token})
     assert Entry.objects.filter(kind=Entry.Kind.ADJUST).values("key").distinct().count() == 2
+
+
+def test_the_same_again_from_another_form_is_asked_about(finance: Client, account: Account) -> None:
+    """Somebody was not sure that it had worked, went back, and got a fresh form with what they had typed."""
+    send(finance, account, amount="5")
+    response = send(finance, account, amount="5.00")
+    assert "was recorded a moment ago" in response.content.decode()
+    assert balance(account) == Decimal(25)
+    form = BeautifulSoup(response.content, "html.parser").find("form", id="w-editor-form")
+    assert form.find("input", {"name": "amount"})["value"] == "5.00"
+    values = {name: form.find("input", {"name": name})["value"] for name in ("token", "repeat")}
+    send(finance, account, amount="5.00", **values)
+    assert balance(account) == Decimal(30)
+    # Another reason, another amount, or another day, is another correction.
+    assert "was added" in send(finance, account, amount="5", note="Other").content.decode()
+    assert "was added" in send(finance, account, amount="6").content.decode()
+    with time_machine.travel(NOW + timedelta(days=2), tick=False):
+        assert "was added" in send(finance, account, amount="5").content.decode()
 
 
 def test_more_than_there_is_cannot_be_taken(finance: Client, account: Account) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from uuid import uuid4
@@ -18,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -52,6 +54,8 @@ ENTRIES: Final = "wagtail_referrals_entries"
 # On the page of an account.
 MOST_ENTRIES: Final = 100
 MOST_LOTS: Final = 50
+# How long somebody may think that a correction did not work, and send it once more.
+A_MOMENT: Final = timedelta(minutes=15)
 # What one correction may come to. More was hardly meant, and has to fit the columns of the ledger.
 MOST: Final = Decimal("9999999.99")
 
@@ -299,6 +303,8 @@ class AdjustForm(forms.Form):
         error_messages={"required": _("Say why: colleagues will want to know.")},
     )
     token = forms.UUIDField(widget=forms.HiddenInput, required=True)
+    # The member of staff knows that there is one just like it.
+    repeat = forms.BooleanField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -399,13 +405,23 @@ class AdjustView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
     def form_valid(self, form: AdjustForm) -> HttpResponse:
         currency = form.cleaned_data["currency"]
         note = form.cleaned_data["note"].strip()
+        key = f"adjust:{self.account.pk}:{form.cleaned_data['token']}"
+        if not form.cleaned_data["repeat"] and self.is_repeated(form, note, key):
+            return self.ask_again(
+                form,
+                gettext(
+                    "The same correction, with the same reason, was recorded a moment ago. Send it again if this "
+                    "is another one."
+                ),
+                repeat=True,
+            )
         try:
             done = people.correct_credit(
                 user=self.account.user,
                 currency=currency,
                 amount=form.signed_amount,
                 note=note,
-                key=f"adjust:{self.account.pk}:{form.cleaned_data['token']}",
+                key=key,
                 actor=self.request.user,
             )
         except credit.InsufficientCredit as error:
@@ -416,7 +432,15 @@ class AdjustView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
             note,
             currency,
         ):
-            return self.sent_before(form, done)
+            # Sent already with other values, from a page that was kept open. What is there stays.
+            return self.ask_again(
+                form,
+                gettext(
+                    "From this form %(amount)s was recorded already (“%(note)s”). Send it again if this is another "
+                    "correction."
+                )
+                % {"amount": signed(done.amount, done.currency), "note": done.note},
+            )
         self.report(done)
         return redirect(f"{ACCOUNTS}:inspect", quote(done.account_id))
 
@@ -430,17 +454,24 @@ class AdjustView(PermissionCheckedMixin, WagtailAdminTemplateMixin, FormView):
             ) % {**most, "reserved": credit.format_money(account.reserved, error.currency)}
         return gettext("At most %(most)s can be taken: the customer has no more.") % most
 
-    def sent_before(self, form: AdjustForm, done: people.Correction) -> HttpResponse:
-        """The form was sent already, with other values: after going back in the browser. What is there stays."""
-        messages.warning(
-            self.request,
-            gettext(
-                "From this form %(amount)s was recorded already (“%(note)s”). Send it again if this is another "
-                "correction."
-            )
-            % {"amount": signed(done.amount, done.currency), "note": done.note},
+    def is_repeated(self, form: AdjustForm, note: str, key: str) -> bool:
+        """Was the same recorded a moment ago by another form? Whoever goes back in the browser gets a new one."""
+        accounts = Account.objects.filter(user=self.account.user).values_list("pk", flat=True)
+        same = people.corrections_of(accounts).filter(
+            timestamp__gte=timezone.now() - A_MOMENT,
+            data__currency=form.cleaned_data["currency"],
+            data__note=note,
         )
-        again = self.form_class(initial={**form.cleaned_data, "token": uuid4()}, account=self.account)
+        recent = {row.data["key"]: Decimal(row.data["amount"]) for row in same}
+        # What this form has sent itself is told as it was, once more.
+        return key not in recent and form.signed_amount in recent.values()
+
+    def ask_again(self, form: AdjustForm, words: str, *, repeat: bool = False) -> HttpResponse:
+        """The form with what was typed, as another correction than those before."""
+        messages.warning(self.request, words)
+        again = self.form_class(
+            initial={**form.cleaned_data, "token": uuid4(), "repeat": repeat}, account=self.account
+        )
         return self.render_to_response(self.get_context_data(form=again))
 
     def report(self, done: people.Correction) -> None:
