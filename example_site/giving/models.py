@@ -25,6 +25,11 @@ class Pledge(models.Model):
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
 
+    @property
+    def reward_id(self) -> str:
+        """The middle of the key, "reward:<id>:<revision>"."""
+        return self.key.split(":")[1]
+
     @classmethod
     def total(cls, currency: str) -> Decimal:
         """All that is promised in this currency, less what was taken back."""

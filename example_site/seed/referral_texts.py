@@ -186,7 +186,7 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
             "share_message": "I have practiced at Studio Souffle for years, and would like to take you along. With my "
             "link your first order costs less:",
             "small_print": "For the first order of new customers. Milestones count friends whose order was paid and "
-            "delivered. Credit is used at checkout; the mat is for your own next order, in one piece.",
+            "delivered. Credit is used at checkout; the mat comes free with one of your next orders.",
         },
         "fr": {
             "headline": "Venez : le premier tapis est le plus difficile",

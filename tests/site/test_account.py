@@ -81,6 +81,15 @@ def test_before_the_first_share_the_customer_sees_what_friends_will_see(camilles
     assert code not in text and "<referral-share" not in text
 
 
+def test_what_goes_to_somebody_else_does_not_read_as_credit(camilles_browser, advocate, terms):
+    terms.data["rules"][1] |= {"kind": "sea_rescue", "amounts": {"EUR": "3.00"}}
+    terms.save()
+    given = reward(refer(advocate, terms, state="rewarded"), "3.00", state="given")
+    given.kind = "sea_rescue"
+    given.save()
+    assert "€3.00 for the sea rescue: given" in text_of(camilles_browser.get(URL))
+
+
 def test_after_one_step_there_is_the_link(camilles_browser, terms, link):
     Advocate.objects.update(name_confirmed_at=None)
     response = camilles_browser.post(URL, {"public_name": "  Camille   B. "}, follow=True)

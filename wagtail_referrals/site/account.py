@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit, people, programs, rewards, tracking
 from wagtail_referrals.credit.models import Account, Entry
-from wagtail_referrals.kinds import Side, reward_kinds
+from wagtail_referrals.kinds import LedgerKind, Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.recognition import badges_of
@@ -81,10 +81,11 @@ class Friend:
 def _reward_words(reward: Reward, data: TermsData) -> str:
     rule = data.rule(str(reward.rule_key))
     kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
-    if kind is not None and kind.value_fields and not kind.is_discount:
+    if isinstance(kind, LedgerKind):
         what = _money(reward.amount, reward.currency)
     else:
-        what = programs.rule_gets(rule) if rule is not None else ""
+        # An amount alone would read as credit: a donation says whom it is for.
+        what = programs.rule_gets(rule, reward.currency) if rule is not None else ""
     state = str(reward.get_state_display())
     if not what:
         return state
