@@ -158,7 +158,7 @@ class Entry(models.Model):
     """One movement of one lot. Append only: database triggers refuse UPDATE and DELETE.
 
     An operation that touches several lots writes one entry each, with the same key and ``part`` 0, 1, 2...
-    No free text and no actor here: those are in the timeline, where they can be removed with the person.
+    No free text and no actor here: those are in Wagtail's log, where they can be removed with the person.
     """
 
     class Kind(models.TextChoices):
