@@ -295,6 +295,8 @@ def go(shop: Shop, steps: list[Any], *, listening: bool) -> dict[str, Any]:
 
 # The friend has the discount again after an order that never happened; not while it is there.
 CANCELLED_TWICE = [("cancel", ALL), ("settle",), ("revive", 0, "Paid"), ("settle",), ("cancel", 0)]
+# It was not that order which had the discount.
+ANOTHER_CAME_BACK = [("cancel", ALL), ("settle",), ("revive", 1, "Paid")]
 
 
 def test_any_history_ends_where_its_final_rows_say(shop: Shop) -> None:
@@ -306,6 +308,7 @@ def test_any_history_ends_where_its_final_rows_say(shop: Shop) -> None:
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )
     @example(steps=CANCELLED_TWICE)
+    @example(steps=ANOTHER_CAME_BACK)
     @given(steps=histories)
     def holds(steps: list[Any]) -> None:
         found: list[dict[str, Any]] = []

@@ -267,18 +267,18 @@ def test_a_friend_counts_once_in_the_budget_before_and_after_the_reward(advocate
         rewards.sweep(now=now)
     assert counted() == [("", 0, 3), ("EUR", Decimal("45.00"), Decimal("30.00"))]
     assert rewards.commit(visit=visit(advocate, terms, now), basket_reference="9", now=now) is None
-    # One order never happened: that friend is waited for, and still has the place.
+    # One order never happened: its discount counts for nothing, and that friend is waited for and has the place.
     orders[0].cancelled = True
     orders[0].save()
     for order in orders[1:]:
         deliver(order, now)
     rewards.sweep(now=now + 15 * DAY)
-    assert counted() == [("", 0, 3), ("EUR", Decimal("15.00"), Decimal("60.00"))]
+    assert counted() == [("", 1, 2), ("EUR", Decimal("15.00"), Decimal("50.00"))]
     # Until the discount that was given again on the 15th day ends.
     rewards.sweep(now=now + 44 * DAY)
-    assert counted() == [("", 0, 3), ("EUR", Decimal("15.00"), Decimal("60.00"))]
+    assert counted() == [("", 1, 2), ("EUR", Decimal("15.00"), Decimal("50.00"))]
     rewards.sweep(now=now + 46 * DAY)
-    assert counted() == [("", 0, 3), ("EUR", 0, Decimal("60.00"))]
+    assert counted() == [("", 0, 2), ("EUR", 0, Decimal("50.00"))]
 
 
 def test_a_cap_counts_places_and_never_gives_them_back(advocate, camille, make_program, basket, now):

@@ -167,7 +167,8 @@ class Verdict:
     """What the referral is now, what is owed, and when to look again (``None``: nothing changes by itself).
 
     ``waits_for_order``: the friend can still make the promise good; also where registering was rewarded already.
-    ``waits_for_more``: the friend has ordered, and can still order what another rule is for.
+    ``waits_for_more``: the friend has ordered, and can still order what another rule is for. ``in_time``: the days to
+    order are not over, and nothing speaks against the referral.
     """
 
     state: str
@@ -179,6 +180,7 @@ class Verdict:
     next_check_at: datetime | None
     waits_for_order: bool = False
     waits_for_more: bool = False
+    in_time: bool = False
 
 
 def slot_period(terms: TermsData, moment: datetime) -> str:
@@ -252,6 +254,7 @@ def judge(
         next_check_at=_next_check(orders, history, dues, waits or waits_for_more, now, check_every),
         waits_for_order=waits,
         waits_for_more=waits_for_more,
+        in_time=in_time,
     )
 
 

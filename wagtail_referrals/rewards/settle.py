@@ -391,7 +391,8 @@ def _apply_discounts(
     """The friend's discount: again after an order that never happened, gone with the window."""
     for purchase in purchases:
         fact = facts[purchase.reference]
-        if fact.cancelled and fact.shipped_at is None and verdict.waits_for_order:
+        # Also beside another order: it was not the one that had the discount.
+        if fact.cancelled and fact.shipped_at is None and verdict.in_time:
             discounts.offer_again(referral.claim, terms, reference=purchase.reference, now=now)
     stands = {
         purchase.reference
