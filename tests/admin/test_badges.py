@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
+from django.core.files.images import ImageFile
 from django.test import Client
 from django.urls import reverse
+from wagtail.images import get_image_model
 
 from tests.admin.conftest import signed_in, staff
 from tests.admin.forms import values_of
@@ -36,6 +40,17 @@ def test_a_badge_is_written(admin: Client) -> None:
     soup = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
     row = soup.select_one("table tbody tr")
     assert "Ambassador" in row.text and row.select_one("svg.referrals-badge-drawing")
+
+
+def test_a_picture_takes_the_place_of_the_drawing(admin: Client, tmp_path: Path) -> None:
+    PIL.Image.new("RGB", (200, 100)).save(tmp_path / "p.png")
+    with (tmp_path / "p.png").open("rb") as opened:
+        picture = get_image_model().objects.create(title="p", file=ImageFile(opened, name="p.png"))
+    make_badge(picture=picture)
+    soup = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
+    image = soup.select_one("table img.referrals-badge-picture")
+    assert (image["width"], image["height"], image["alt"]) == ("100", "100", "")
+    assert not soup.select_one("table svg.referrals-badge-drawing")
 
 
 def test_a_badge_without_a_name_is_refused(admin: Client) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.admin.rows import make_advocate, make_program, make_purchase, make_referral, make_reward, make_user
+from tests.badges import make_badge
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Account
 from wagtail_referrals.programs import parse, publish_terms
@@ -146,6 +147,7 @@ def test_our_own_pages_are_accessible_and_fit_a_phone(
     make_purchase(referral, "1")
     reward = make_reward(referral, "15.00", "15.00")
     credit.grant(user=reward.user, currency="EUR", amount=reward.amount, key="k")
+    make_badge()
     paths = [
         reverse("wagtail_referrals_programs:add"),
         reverse("wagtail_referrals_programs:edit", args=[terms.program_id]),
@@ -156,6 +158,8 @@ def test_our_own_pages_are_accessible_and_fit_a_phone(
         reverse("wagtail_referrals_terms:inspect", args=[terms.pk]),
         reverse("wagtail_referrals_terms:compare") + f"?program={terms.program_key}",
         reverse("wagtail_referrals_summary"),
+        reverse("wagtail_referrals_badges:list"),
+        reverse("wagtail_referrals_badges:add"),
     ]
     for path in paths:
         admin_page.goto(live_server.url + path)

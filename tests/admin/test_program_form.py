@@ -47,6 +47,7 @@ def test_one_starts_by_choosing(admin: Client) -> None:
     assert len(cards) == len(list(presets)) == 5
     assert cards[0].find("h3").text == "Give 10%, get €15"
     assert "the friend gets 10% off one order" in cards[0].text
+    assert [card.find("h3").text for card in cards[-2:]] == ["Milestones", "An empty program"]
     assert not soup.find("form", id="w-editor-form")
 
 

@@ -308,9 +308,10 @@ def test_the_sentence_is_french(kind: str, gets: str, trigger: str, once: str) -
     data = terms_of(a_rule("friend", "arrives", kind), a_rule("advocate", trigger, kind))
     with override("fr"):
         text = programs.sentence(data)
+    cap = "" if trigger == "nth_referral" else ", au plus 10 fois par an"
     assert spaced(text) == (
         f"Quand votre client parraine un proche, le filleul obtient {gets}. "
-        f"Dès que le filleul {once}, votre client obtient {gets}, 14 jours après la livraison, au plus 10 fois par an."
+        f"Dès que le filleul {once}, votre client obtient {gets}, 14 jours après la livraison{cap}."
     )
     assert faults(text) == []
 

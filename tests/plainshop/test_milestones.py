@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from bs4 import BeautifulSoup
+from django.core import mail
 from django.db import connection  # noqa: F401  (asked for by the mark below)
 from django.utils import timezone, translation
 
@@ -15,9 +16,9 @@ from tests.books import assert_audit_clean
 from tests.plainshop.models import Order, Voucher
 from tests.plainshop.test_chain import DAY, deliver, friend_orders
 from tests.plainshop.test_concurrency import at_once
-from wagtail_referrals import credit, rewards
+from wagtail_referrals import credit, messages, rewards
 from wagtail_referrals.people.models import Advocate
-from wagtail_referrals.programs import draft_data, presets, sentence
+from wagtail_referrals.programs import draft_data, parse, presets, rule_gets, sentence
 from wagtail_referrals.programs.models import Budget
 from wagtail_referrals.recognition import badges_of
 from wagtail_referrals.recognition.kind import badge_options
@@ -103,6 +104,12 @@ def test_each_milestone_brings_its_own(make_program, rules, friends, camille, no
     assert credit.available(camille, "EUR") == D(10)
     (worn,) = badges_of(camille)
     assert (worn.name, worn.icon, worn.picture, worn.since) == ("Ambassador", "leaf", None, now + 20 * DAY)
+    messages.deliver_pending(now=now + 20 * DAY)
+    assert sorted(sent.subject for sent in mail.outbox) == [
+        "Free delivery of one order for you",
+        "Your reward: the badge “Ambassador”",
+        "€10.00 for you",
+    ]
     assert_audit_clean()
 
 
@@ -141,6 +148,7 @@ def test_a_badge_keeps_the_name_under_which_it_was_promised(make_program, badge,
     badge.delete()
     with translation.override("fr"):
         assert [(worn.name, worn.icon) for worn in badges_of(camille)] == [("Ambassadrice", "leaf")]
+        assert "Ambassadrice" in rule_gets(parse(terms).rules[0])
     with translation.override("de"):
         assert [worn.name for worn in badges_of(camille)] == ["Ambassador"]
 

@@ -6,10 +6,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
 
+from tests.badges import make_badge
 from tests.browser_fixtures import PHONE
 from tests.site.conftest import publish
+from tests.site.test_account import refer
 from wagtail_referrals import people
 from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.programs import parse, presets, publish_terms
+from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.site import layout
 from wagtail_referrals.tracking.models import Visit
 
@@ -129,3 +133,49 @@ def test_the_banner_follows_the_friend_through_the_real_shop(transactional_db, m
     page.goto(people.share_path(people.code_of(advocate)))
     page.goto("/en/catalogue/")
     page.get_by_role("complementary", name="Your invitation").get_by_text("Camille invites you").wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_milestones_and_badges_have_no_barrier(shop, width, new_page, live_server, client, make_user):
+    make_badge()
+    program = presets.get("milestones").build()
+    program.live = True
+    program.precedence = 1
+    program.save()
+    terms = publish_terms(program)
+    user = make_user("camille")
+    advocate = people.advocate_for(user)
+    Advocate.objects.update(name_confirmed_at=timezone.now())
+    rules = {rule.occurrence: rule for rule in parse(terms).advocate_rules}
+    for ordinal, tier in ((1, 1), (2, 5)):
+        referral = refer(advocate, terms, ordinal=ordinal)
+        Reward.objects.create(
+            referral=referral,
+            terms=terms,
+            rule_key=rules[tier].key,
+            side="advocate",
+            occasion=f"tier:{tier}",
+            tier=tier,
+            advocate=advocate,
+            user=user,
+            kind=rules[tier].kind,
+            currency="EUR",
+            amount=1,
+            posted=1,
+            state="given",
+            created_at=referral.created_at,
+            given_at=referral.created_at,
+        )
+    page = new_page(viewport={"width": width, "height": 800}, bypass_csp=True)
+    client.force_login(user)
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    page.goto(ACCOUNT)
+    bar = page.get_by_role("progressbar", name="Once 1 more friend has ordered, you get free delivery")
+    assert (bar.get_attribute("value"), bar.get_attribute("max")) == ("2", "3")
+    assert page.locator("span", has_text="2 of 3 friends").is_visible()
+    assert page.get_by_role("heading", name="Your badges").is_visible()
+    assert page.locator(".referrals-badges svg").bounding_box()["width"] == 72
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
