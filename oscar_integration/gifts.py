@@ -68,8 +68,8 @@ class FreeProductKind(DiscountKind):
             PRODUCT: GiftProductField(
                 label=_("Product"),
                 help_text=_(
-                    "One piece is put into the basket and costs nothing. It does not count for a minimum. "
-                    "Without a minimum it can be ordered alone."
+                    "One piece is put into the basket and costs nothing. It does not count for a minimum; "
+                    "where there is none, it can be ordered alone."
                 ),
             )
         }

@@ -57,6 +57,16 @@ def earn(advocate: Any, product: Any, rule: dict[str, Any], **program: Any) -> R
     return Reward.objects.get()
 
 
+def earn_by_registration(advocate: Any, rule: dict[str, Any]) -> Reward:
+    """A friend's account brings the advocate what the rule gives: its minimum is that of using it."""
+    terms = make_program([{"side": "advocate", "trigger": "registers"} | rule], hold_days=0)
+    friend = Friend()
+    friend.click(advocate, terms)
+    friend.register("lea@example.com")
+    settle(Referral.objects.get().pk)
+    return Reward.objects.get()
+
+
 @pytest.fixture
 def customer(camille: Any, france: Any) -> Customer:
     return Customer(camille)
@@ -82,11 +92,22 @@ def test_the_account_shows_what_can_be_used_with_its_code(
     customer: Customer, advocate: Any, mat: Any, bolster: Any
 ) -> None:
     assert "Your rewards to use" not in page_of(customer)
-    reward = earn(advocate, mat, gift(bolster, minimum_spend={"EUR": "30.00"}, expires_days=60))
-    page = page_of(customer)
-    assert "A free “Bolster”" in page and "from €30.00" in page
-    assert reward.discount.code in page
-    assert "until" in page
+    reward = earn_by_registration(advocate, gift(bolster, minimum_spend={"EUR": "30.00"}, expires_days=60))
+    listed = page_of(customer).partition("Your rewards to use")[2].partition("</section>")[0]
+    assert "A free “Bolster”" in listed
+    assert "from €30.00" in listed
+    assert "until" in listed
+    assert reward.discount.code in listed
+
+
+def test_the_minimum_of_the_friends_order_is_none_for_using_the_reward(
+    customer: Customer, advocate: Any, mat: Any, bolster: Any
+) -> None:
+    earn(advocate, mat, gift(bolster, minimum_spend={"EUR": "30.00"}))
+    listed = page_of(customer).partition("Your rewards to use")[2].partition("</section>")[0]
+    assert "from €30.00" not in listed
+    use(customer)
+    assert contents(customer) == {"BOLSTER": (1, D("0.00"))}
 
 
 def test_the_button_puts_a_gift_into_an_empty_basket(
@@ -138,7 +159,7 @@ def test_a_discount_waits_in_an_empty_basket(customer: Customer, advocate: Any, 
 
 
 def test_below_its_minimum_a_discount_waits(customer: Customer, advocate: Any, mat: Any, strap: Any) -> None:
-    earn(advocate, mat, PERCENT | {"minimum_spend": {"EUR": "50.00"}})
+    earn_by_registration(advocate, PERCENT | {"minimum_spend": {"EUR": "50.00"}})
     customer.add("STRAP")
     customer.messages()
     use(customer)

@@ -90,6 +90,15 @@ def discount_refusal(
     return None if mine else "other_person"
 
 
+def minimum_to_use(rule: Rule) -> dict[str, Decimal]:
+    """What an order that uses the discount must come to, by currency.
+
+    A reward for a friend's order has its minimum behind it: that order met it. Whoever earned it uses it as they like.
+    """
+    earned = rule.trigger in triggers and triggers.get(rule.trigger).on in ("purchase", "tier")
+    return {} if earned else dict(rule.minimum_spend)
+
+
 def _issue(grant: DiscountGrant, rule: Rule) -> None:
     grant.code = get_shop().issue_discount(
         DiscountRequest(
@@ -97,7 +106,7 @@ def _issue(grant: DiscountGrant, rule: Rule) -> None:
             kind=rule.kind,
             percent=rule.percent,
             amounts=dict(rule.amounts),
-            minimum_spend=dict(rule.minimum_spend),
+            minimum_spend=minimum_to_use(rule),
             expires_at=grant.expires_at,
             options=dict(rule.options),
         )
@@ -335,7 +344,7 @@ def mark_discounts_used(
         )
     if rewarded:
         # It counts in the budget from now on, and can no longer be taken back.
-        Referral.objects.filter(pk__in=rewarded).update(next_check_at=now, revision=F("revision") + 1)
+        mark_due(rewarded, now=now)
     return events
 
 

@@ -165,7 +165,7 @@ def discounts_of(user: Any) -> list[Discount]:
         found.append(
             Discount(
                 words=capfirst(programs.rule_gets(rule)),
-                minimum=programs.minimum_words(rule),
+                minimum=programs.minimum_words(rule) if rewards.minimum_to_use(rule) else "",
                 code=grant.code,
                 until=date_format(timezone.localtime(grant.expires_at), "DATE_FORMAT")
                 if grant.expires_at
