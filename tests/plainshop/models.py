@@ -39,7 +39,11 @@ class Order(models.Model):
     discount = models.DecimalField(max_digits=12, decimal_places=2, default=0)
     paid_by_credit = models.DecimalField(max_digits=12, decimal_places=2, default=0)
     paid_by_card = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    # What was given back without saying of which line; and by kind of goods.
     refunded = models.DecimalField(max_digits=12, decimal_places=2, default=0)
+    refunded_lines = models.JSONField(default=dict)
+    # What was bought, {kind of goods: price after discounts, as text}.
+    lines = models.JSONField(default=dict)
     placed_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
     shipped_at = models.DateTimeField(null=True)

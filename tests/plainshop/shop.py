@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, Value
 
 from tests.plainshop.models import Basket, Order, Voucher
 from wagtail_referrals import credit, rewards
-from wagtail_referrals.kinds import DiscountRequest
+from wagtail_referrals.kinds import DiscountRequest, Rule, Trigger
 from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot
 
 CURRENCY = "EUR"
@@ -22,7 +23,11 @@ class PlainShop:
                 paid_at=order.paid_at,
                 shipped_at=order.shipped_at,
                 cancelled=order.cancelled,
-                refunded=min(order.refunded, order.goods - order.discount),
+                refunded=min(
+                    order.refunded + sum(map(Decimal, order.refunded_lines.values())),
+                    order.goods - order.discount,
+                ),
+                refunded_lines={kind: Decimal(amount) for kind, amount in order.refunded_lines.items()},
             )
             for order in Order.objects.filter(number__in=references)
         }
@@ -74,6 +79,33 @@ class PlainShop:
         return False
 
 
+class BuysMats(Trigger):
+    """As such a shop would write it: each order with a mat in it."""
+
+    key = "buys_mats"
+    label = "the friend buys a mat"
+
+    def words(self, rule: Rule) -> str:
+        return "has bought a mat, each time"
+
+    def eligible_lines(
+        self, rule: Rule, lines: Sequence[Mapping[str, Any]]
+    ) -> Sequence[Mapping[str, Any]] | None:
+        return [line for line in lines if line["line"] == "mat"]
+
+
+def lines_of(goods: Mapping[str, str], total: Decimal) -> dict[str, str]:
+    """What each kind of goods cost, where they cost ``total`` together: the discount is spread."""
+    before = sum(map(Decimal, goods.values()), Decimal(0))
+    found, left = {}, total
+    for kind, amount in goods.items():
+        share = min(credit.quantize(Decimal(amount) * total / before, CURRENCY), left)
+        found[kind], left = share, left - share
+    if found:
+        found[kind] += left
+    return {kind: str(amount) for kind, amount in found.items()}
+
+
 def discount_for(basket: Basket, goods: Decimal, now: datetime) -> dict[str, Decimal]:
     """What the friend's discounts take off, by voucher code."""
     found = {}
@@ -98,6 +130,7 @@ def place_order(
     now: datetime,
     address: str = "",
     use_credit: Decimal = Decimal(0),
+    lines: Mapping[str, str] | None = None,
 ) -> Order:
     """Reserve credit, charge the rest, write the order, capture, attribute."""
     discounts = discount_for(basket, goods, now)
@@ -121,6 +154,7 @@ def place_order(
             discount=goods - total,
             paid_by_credit=use_credit,
             paid_by_card=total - use_credit,
+            lines=lines_of(lines or {}, total),
             placed_at=now,
         )
         if use_credit:
@@ -133,6 +167,7 @@ def place_order(
                 eligible=total,
                 total=total,
                 was_customer=PlainShop().was_customer(user=basket.user, email=email, excluding=number),
+                lines=[{"line": kind, "amount": amount} for kind, amount in order.lines.items()],
             ),
             basket_reference=str(basket.pk),
             user=basket.user,

@@ -9,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.plainshop.models import Order
+from tests.plainshop.shop import BuysMats
 from tests.plainshop.test_chain import DAY, friend_orders
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.credit.models import Entry, Lot
+from wagtail_referrals.kinds import triggers
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 
@@ -27,19 +29,38 @@ RULES = [
     },
     {"side": "advocate", "trigger": "every_purchase", "kind": "credit_percent", "percent": Decimal(10)},
     {"side": "friend", "trigger": "every_purchase", "kind": "credit", "amounts": {"EUR": "2.00"}},
+    {
+        "side": "advocate",
+        "trigger": BuysMats.key,
+        "kind": "credit_percent",
+        "percent": Decimal(20),
+        "minimum_spend": {"EUR": "25.00"},
+    },
 ]
+
+# What the friend's three orders are made of.
+ORDERS = ({"mat": "60.00", "book": "40.00"}, {"mat": "30.00", "book": "50.00"}, {"mat": "70.00"})
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("paid"), st.sampled_from("12"), st.booleans()),
-        st.tuples(st.just("shipped"), st.sampled_from("12"), st.booleans()),
-        st.tuples(st.just("cancelled"), st.sampled_from("12"), st.booleans()),
-        st.tuples(st.just("refunded"), st.sampled_from("12"), st.integers(0, 100)),
+        st.tuples(st.just("paid"), st.sampled_from("123"), st.none() | st.integers(0, 9)),
+        st.tuples(st.just("shipped"), st.sampled_from("123"), st.none() | st.integers(0, 9)),
+        st.tuples(st.just("cancelled"), st.sampled_from("123"), st.booleans()),
+        st.tuples(st.just("refunded"), st.sampled_from("123"), st.integers(0, 100)),
+        st.tuples(st.just("mat"), st.sampled_from("123"), st.integers(0, 70)),
+        st.tuples(st.just("book"), st.sampled_from("123"), st.integers(0, 50)),
         st.tuples(st.just("settle"), st.just(""), st.integers(20, 60)),
         st.tuples(st.just("spend"), st.just(""), st.integers(1, 20)),
     ),
     max_size=14,
 )
+
+
+@pytest.fixture(autouse=True)
+def _a_trigger_of_the_shop():
+    triggers.register(BuysMats())
+    yield
+    triggers.unregister(BuysMats.key)
 
 
 class Undo(Exception):
@@ -48,9 +69,11 @@ class Undo(Exception):
 
 def apply(step, value, order: Order, now) -> None:
     if step == "paid":
-        order.paid_at = now if value else None
+        order.paid_at = None if value is None else now + value * DAY
     elif step == "shipped":
-        order.shipped_at = now + DAY if value else None
+        order.shipped_at = None if value is None else now + value * DAY
+    elif step in ("mat", "book"):
+        order.refunded_lines[step] = str(value)
     elif step == "cancelled":
         order.cancelled = value
     else:
@@ -74,12 +97,19 @@ def test_any_history_ends_where_its_final_state_says(
     end = now + 100 * DAY
     try:
         with transaction.atomic():
-            _, terms, _ = make_program(RULES)
+            _, terms, _ = make_program(RULES, friend_cap_count=2)
             lea = make_user("lea")
-            friend_orders(advocate, terms, basket, now, user=lea, number="1")
-            friend_orders(
-                advocate, terms, basket, now + timedelta(hours=1), user=lea, number="2", goods="80.00"
-            )
+            for index, lines in enumerate(ORDERS):
+                friend_orders(
+                    advocate,
+                    terms,
+                    basket,
+                    now + timedelta(hours=index),
+                    user=lea,
+                    number=str(index + 1),
+                    goods=str(sum(map(Decimal, lines.values()))),
+                    lines=lines,
+                )
             referral = Referral.objects.get()
             spent = 0
             # Rewarded once, so that whatever follows has something to take back.
@@ -150,6 +180,7 @@ def judged_afresh(referral: Referral, end) -> dict[tuple, tuple]:
                 eligible=order.eligible,
                 watch_until=order.watch_until,
                 facts=facts[order.reference],
+                lines=order.lines,
             )
             for order in orders
         ],
