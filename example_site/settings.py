@@ -67,7 +67,7 @@ INSTALLED_APPS = [
     "example_site.partner.apps.PartnerConfig",
     "oscar.apps.basket.apps.BasketConfig",
     "oscar.apps.payment.apps.PaymentConfig",
-    "oscar.apps.offer.apps.OfferConfig",
+    "example_site.offer.apps.OfferConfig",
     "oscar.apps.order.apps.OrderConfig",
     "oscar.apps.customer.apps.CustomerConfig",
     "oscar.apps.search.apps.SearchConfig",
@@ -98,6 +98,7 @@ INSTALLED_APPS = [
 # Our forks change methods only, never a column, so they keep Oscar's own migrations.
 MIGRATION_MODULES = {
     "catalogue": "oscar.apps.catalogue.migrations",
+    "offer": "oscar.apps.offer.migrations",
     "partner": "oscar.apps.partner.migrations",
     "shipping": "oscar.apps.shipping.migrations",
 }

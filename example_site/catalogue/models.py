@@ -15,6 +15,9 @@ def translated(text: str | None) -> str:
 
 
 class ProductClass(AbstractProductClass):
+    def __str__(self) -> str:
+        return self.display_name
+
     @property
     def display_name(self) -> str:
         return translated(self.name)

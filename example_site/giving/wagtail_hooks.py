@@ -33,9 +33,9 @@ class PledgesView(ReportView):
     any_permission_required = ["view"]
     default_ordering = "-created_at"
     columns = [
-        DateColumn("created_at", label=_("Date"), sort_key="created_at"),
+        TitleColumn("reward", label=_("Reward"), accessor="reward_id", get_url=reward_url),
         Column("amount", label=_("Amount"), accessor=lambda pledge: currency(pledge.amount, pledge.currency)),
-        Column("key", label=_("Reward")),
+        DateColumn("created_at", label=_("Date"), sort_key="created_at"),
     ]
 
     def get_page_subtitle(self) -> str:

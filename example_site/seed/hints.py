@@ -8,10 +8,13 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone, translation
 from oscar.core.loading import get_model
 
-from example_site.seed.people import ADVOCATES, FRIENDS
+from example_site.seed.circles import JULIE, PAULINE
+from example_site.seed.people import ADVOCATES, CIRCLES, FRIENDS
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account
+from wagtail_referrals.programs import pick_terms
 from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.site.milestones import milestones_of
 
 Order = get_model("order", "Order")
 User = get_user_model()
@@ -24,6 +27,12 @@ def hints() -> list[str]:
             "",
             "Share links to try, in a private window:",
             *_share_links(),
+            "",
+            "Links of customers whom programs of their own are for:",
+            *_links_of_circles(),
+            "  With Julie's link put something for €25 or more into the basket: a cork block joins it.",
+            "  With Gaëlle's link order for €40 or more, as the third friend: see the tutorial for her mat.",
+            "  As rozenn@example.com open “Refer a friend”: her own mat waits to be put into the basket.",
             "",
             "Friends who have never ordered, with an account: "
             + ", ".join(person.email for person in _new_customers()),
@@ -44,6 +53,33 @@ def _share_links() -> Iterator[str]:
             continue
         path = people.share_path(people.code_of(advocate))
         yield f"  http://{settings.EXAMPLE_HOST}{path}  {person.first_name} ({_credit(user)})"
+
+
+def _links_of_circles() -> Iterator[str]:
+    """With the audience that decides, and where the customer stands."""
+    for email in [*(person.email for person in CIRCLES), JULIE, PAULINE]:
+        user = User.objects.filter(email=email).first()
+        advocate = people.find_advocate(user) if user is not None else None
+        offer = pick_terms(site_id=None, user_id=user.pk) if user is not None else None
+        if advocate is None or offer is None:
+            continue
+        path = people.share_path(people.code_of(advocate))
+        stands = ", ".join([*_accounts(user), *_milestones(advocate, offer.data)])
+        yield (
+            f"  http://{settings.EXAMPLE_HOST}{path}  {email}, in “{offer.data.audience}”"
+            + (f" ({stands})" if stands else "")
+        )
+
+
+def _accounts(user: Any) -> Iterator[str]:
+    for account in credit.accounts_of(user):
+        yield credit.format_money(account.available, account.currency)
+
+
+def _milestones(advocate: Any, data: Any) -> Iterator[str]:
+    stands = milestones_of(advocate, data)
+    if stands is not None:
+        yield stands.progress if stands.goal else "all milestones reached"
 
 
 def _credit(user: Any) -> str:

@@ -16,9 +16,11 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test import Client
+from django.utils import translation
 from oscar.core.loading import get_model
 from wagtail.models import Page
 
+from example_site.giving.models import Pledge
 from example_site.pages.models import HomePage
 from example_site.seed import pictures
 from example_site.seed.clock import MovingClock
@@ -30,10 +32,13 @@ from tests.example_site.conftest import _small
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs import TermsData, friend_gets, pick_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.programs.states import program_states
+from wagtail_referrals.recognition import badges_of
 from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward, SweepRun
+from wagtail_referrals.site.milestones import milestones_of
 from wagtail_referrals.tracking.models import Claim, Visit
 
 D = Decimal
@@ -132,7 +137,7 @@ def test_every_state_of_a_program_can_be_seen(lived: str) -> None:
     programs = list(Program.objects.all())
     states = program_states(programs, now=NOW)
     assert Counter(str(state) for state in states.values()) == {
-        "open": 1,
+        "open": 4,
         "draft": 1,
         "expired": 1,
         "used_up": 1,
@@ -163,6 +168,126 @@ def test_credit_was_spent_is_there_to_spend_and_is_to_be_recovered(lived: str) -
 
 def test_the_shops_own_audit_finds_nothing(lived: str) -> None:
     assert_audit_clean(now=NOW + LONGEST)
+
+
+def offered_by(name: str) -> TermsData:
+    found = pick_terms(site_id=None, user_id=user(name).pk)
+    assert found is not None
+    return found.data
+
+
+def test_each_customer_offers_the_first_program_that_is_for_them(lived: str) -> None:
+    names = ("gaelle", "mathis", "maud", "erwan", "julie.perrot", "pauline.rousseau", "camille", "lea")
+    found = {name: (offered_by(name).audience, friend_gets(offered_by(name))) for name in names}
+    eight, block = "€8.00 off one order (from €40.00)", "a free “Cork block” (from €25.00) and 5 leaves"
+    assert found == {
+        # She has a membership, too.
+        "gaelle": ("Regulars", eight),
+        "mathis": ("Regulars", eight),
+        "maud": ("Members", "10% off one order"),
+        "erwan": ("Members", "10% off one order"),
+        "julie.perrot": ("Came as a friend", block),
+        "pauline.rousseau": ("Came as a friend", block),
+        "camille": ("", "10% off one order"),
+        "lea": ("", "10% off one order"),
+    }
+
+
+def test_milestones_are_under_way_reached_and_used(lived: str) -> None:
+    stands = {}
+    for name in ("gaelle", "mathis", "rozenn"):
+        assert credit.available(user(name), "EUR") == D("10.00"), "for the first friend"
+        found = milestones_of(people.find_advocate(user(name)), offered_by(name))
+        assert found is not None
+        stands[name] = (found.count, found.goal)
+    assert stands == {"gaelle": (2, 3), "mathis": (3, 5), "rozenn": (5, 0)}
+    assert {name: [badge.name for badge in badges_of(user(name))] for name in stands} == {
+        "gaelle": [],
+        "mathis": [],
+        "rozenn": ["Good company"],
+    }
+    with translation.override("fr"):
+        assert [badge.name for badge in badges_of(user("rozenn"))] == ["Bonne compagnie"]
+    mats = {grant.user.first_name: grant for grant in DiscountGrant.objects.filter(claim=None)}
+    assert {name: grant.state for name, grant in mats.items()} == {"Mathis": "used", "Rozenn": "issued"}
+    order = Order.objects.get(number=mats["Mathis"].used_reference)
+    prices = {line.upc: line.line_price_incl_tax for line in order.lines.all()}
+    assert prices == {"TEA": D("12.00"), "MAT-DAWN": D("0.00")}
+
+
+def test_a_share_of_what_friends_buy_expires_and_was_announced(lived: str) -> None:
+    account = Account.objects.get(user=user("maud"))
+    assert account.balance == D("4.05")
+    expired = account.entries.filter(kind="expire").values_list("amount", flat=True)
+    assert sorted(expired) == [D("-3.10"), D("-2.57"), D("-2.40")]
+    told = Message.objects.filter(kind="credit_expiring", user=user("maud"), state="sent")
+    assert sorted((each.data["amount"], each.data["step"]) for each in told) == [
+        ("10.67", 30),
+        ("2.40", 7),
+        ("2.40", 30),
+        ("4.05", 30),
+        # She had spent a part of it.
+        ("5.67", 7),
+    ]
+    refused = Reward.objects.filter(user=user("maud"), state="refused")
+    assert list(refused.values_list("reason", flat=True)) == ["friend_cap"]
+
+
+def test_a_line_given_back_takes_its_share_and_the_next_friend_makes_up_for_it(lived: str) -> None:
+    erwan = Account.objects.get(user=user("erwan"))
+    assert (erwan.balance, erwan.shortfall) == (D("3.38"), D("0.00"))
+    rewards = Reward.objects.filter(user=user("erwan")).order_by("pk")
+    assert [(reward.state, reward.posted) for reward in rewards] == [
+        # 20 % of the workshop that was given back; 5 % of the bolster that was not.
+        ("taken_back", D("0.00")),
+        ("reduced", D("2.84")),
+        ("given", D("8.10")),
+        ("given", D("4.05")),
+    ]
+    recovered = erwan.entries.filter(kind="recovery").values_list("amount", flat=True)
+    assert sum(recovered, D(0)) == D("-8.77")
+
+
+def test_a_free_block_is_used_left_out_and_given_again(lived: str) -> None:
+    grants = DiscountGrant.objects.filter(kind="free_product").exclude(claim=None)
+    used = Order.objects.filter(number__in=grants.exclude(used_reference="").values("used_reference"))
+    assert Counter(used.values_list("status", flat=True)) == {"Shipped": 3, "Cancelled": 1}
+    for order in used:
+        assert order.lines.get(upc="BLOCK-CORK").line_price_incl_tax == D("0.00")
+    again = grants.get(issue=1)
+    assert (again.state, again.claim.discounts.get(issue=0).state) == ("used", "used")
+    # Nolwenn took it out of her basket and ordered without it; Lise has it in hers.
+    nolwenn = Order.objects.get(shipping_address__first_name="Nolwenn")
+    assert [line.upc for line in nolwenn.lines.all()] == ["CANDLE"]
+    assert Referral.objects.get(purchases__reference=nolwenn.number).state == "rewarded"
+    assert Claim.objects.filter(state="open", discounts__kind="free_product").count() == 1
+
+
+def test_leaves_are_no_money_and_the_sea_rescue_has_its_share(lived: str, client: Client) -> None:
+    accounts = Account.objects.filter(currency="LEAVES")
+    leaves = {account.user.first_name: account.balance for account in accounts}
+    assert leaves == {"Julie": D(60), "Pauline": D(70), "Arthur": D(5), "Ewen": D(5)}
+    assert credit.available(user("pauline.rousseau"), "EUR") == 0
+    assert Pledge.total("EUR") == D("12.00")
+    assert Pledge.objects.count() == Reward.objects.filter(kind="sea_rescue", state="given").count() == 4
+    for address, words in (("/en/studio/", "€12.00"), ("/fr/le-studio/", "12,00 €")):
+        page = client.get(address).content.decode()
+        assert words in page.replace("\xa0", " ").replace("\u202f", " ")
+    client.force_login(user("editor"))
+    page = client.get("/admin/reports/pledges/").content.decode()
+    assert page.count("€3.00") == 4
+    assert "€12.00" in page
+    assert 'name="q"' not in page, "the shop's own search does not belong there"
+    client.force_login(user("camille"))
+    assert client.get("/admin/reports/pledges/").status_code == 302
+
+
+def test_the_editor_said_sorry_with_a_note(lived: str) -> None:
+    ines = Account.objects.get(user=user("ines"))
+    note = people.corrections_of([ines.pk]).get()
+    assert (note.user, note.data["amount"]) == (user("editor"), "5.00")
+    assert "apologies" in note.data["note"]
+    assert ines.entries.get(kind="adjust").amount == D("5.00")
 
 
 def test_robots_are_no_visits(lived: str, story: Any) -> None:
@@ -209,6 +334,7 @@ def test_orders_come_by_links_and_without_and_their_mails_are_sent(lived: str) -
     assert set(Message.objects.values_list("kind", "state")) == {
         ("reward_given", "sent"),
         ("reward_taken_back", "sent"),
+        ("credit_expiring", "sent"),
     }
 
 
@@ -257,6 +383,10 @@ def test_it_says_who_has_what(lived: str) -> None:
     assert f"/r/{code}/  Camille (€39.03 to spend)" in lived
     assert "Noé (€15.00 still to recover)" in lived
     assert "lea@example.com, jade@example.com" in lived
+    assert "gaelle@example.com, in “Regulars” (€10.00, 2 of 3 friends)" in lived
+    assert "rozenn@example.com, in “Regulars” (€10.00, all milestones reached)" in lived
+    assert "maud@example.com, in “Members” (€4.05)" in lived
+    assert "julie.perrot@example.com, in “Came as a friend” (60 leaves)" in lived
     for order in Order.objects.filter(status="Pending"):
         assert f"/en/dashboard/orders/{order.number}/  Pending; mark it as paid, then as shipped" in lived
     assert "20 January at 00:30 (a friend of Camille)" in lived

@@ -1,0 +1,1 @@
+"""Oscar's offer app with ranges that read in the visitor's language."""
