@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -49,6 +48,8 @@ def served_shop() -> Iterator[str]:
     def manage(*arguments: str) -> list[str]:
         return [sys.executable, "manage.py", *arguments]
 
+    for left in CACHE.glob("shop.sqlite3*"):
+        left.unlink()
     for command in ("migrate", "seed_shop", "seed_history"):
         print(f"{command} …", flush=True)
         subprocess.run(manage(command), cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
@@ -110,15 +111,33 @@ def as_advocate(page: Page, base: str, language: str, suffix: str) -> None:
     keep(page, f"payment-{suffix}", full=True)
 
 
-def as_friend(page: Page, base: str, language: str, suffix: str, code: str) -> None:
-    page.goto(f"{base}/r/{code}/")
+def as_regular(page: Page, base: str, language: str, suffix: str) -> None:
+    """On the way to a milestone."""
+    sign_in(page, base, "gaelle", language)
+    page.goto(f"{base}/{language}/account/refer-a-friend/")
+    keep(page, f"milestones-{suffix}", full=True)
+
+
+def as_friend(page: Page, base: str, language: str, suffix: str) -> None:
+    page.goto(f"{base}/r/{code_of('camille@example.com')}/")
     keep(page, f"landing-{suffix}", full=True)
     page.locator("main a[href*='to=']").first.click()
+    fill_basket(page, base, language)
+    keep(page, f"basket-{suffix}", full=True)
+
+
+def as_friend_with_a_gift(page: Page, base: str, language: str, suffix: str) -> None:
+    """Whose basket is joined by a free product."""
+    page.goto(f"{base}/r/{code_of('julie.perrot@example.com')}/")
+    fill_basket(page, base, language)
+    keep(page, f"gift-{suffix}", full=True)
+
+
+def fill_basket(page: Page, base: str, language: str) -> None:
     page.goto(f"{base}/{language}/catalogue/")
     page.goto(base + str(page.locator("article h3 a").nth(9).get_attribute("href")))
     page.click("form[action*='/basket/add/'] button[type=submit]")
     page.goto(f"{base}/{language}/basket/")
-    keep(page, f"basket-{suffix}", full=True)
 
 
 def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
@@ -140,19 +159,24 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
     }.items():
         page.goto(base + path)
         keep(page, f"{name}-{suffix}")
+    page.goto(f"{base}/admin/referrals/audiences/")
+    page.locator("main table a", has_text="Regulars").first.click()
+    page.wait_for_url("**/edit/**")
+    keep(page, f"audience-{suffix}")
     page.goto(f"{base}/admin/referrals/referrals/")
     page.goto(base + str(page.locator("main table a[href*='/inspect/']").first.get_attribute("href")))
     keep(page, f"referral-{suffix}", full=True)
 
 
-def code_of_camille() -> str:
-    """Her code, asked from the database: what a friend would have been sent."""
+def code_of(email: str) -> str:
+    """The customer's code, asked from the database: what a friend would have been sent."""
     import sqlite3
 
     with sqlite3.connect(CACHE / "shop.sqlite3") as database:
         row = database.execute(
             "SELECT c.text FROM wagtail_referrals_code c JOIN wagtail_referrals_advocate a ON a.id = c.advocate_id"
-            " JOIN auth_user u ON u.id = a.user_id WHERE u.email = 'camille@example.com' AND c.is_active"
+            " JOIN auth_user u ON u.id = a.user_id WHERE u.email = ? AND c.is_active",
+            (email,),
         ).fetchone()
     return str(row[0])
 
@@ -166,11 +190,10 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with served_shop() as base, sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        code = code_of_camille()
         for language in ("en", "fr"):
             for width, viewport in WIDTHS.items():
                 suffix = f"{language}-{width}"
-                for person in (as_advocate, partial(as_friend, code=code), as_editor):
+                for person in (as_advocate, as_regular, as_friend, as_friend_with_a_gift, as_editor):
                     context: Any = started.new_context(
                         viewport=viewport,  # type: ignore[arg-type]
                         locale={"en": "en-GB", "fr": "fr-FR"}[language],
