@@ -29,7 +29,8 @@ def run(name: str, workers: int, extra: list[str]) -> tuple[int, str]:
     environment, arguments, parallel = RUNS[name]
     command = [sys.executable, "-m", "pytest", *arguments, *extra]
     if parallel and workers > 1:
-        command += ["-n", str(workers)]
+        # Tests that share something dear, like the history of the example shop, stay in one process.
+        command += ["-n", str(workers), "--dist", "loadgroup"]
     print(
         f"\n=== {name}: {' '.join(f'{k}={v}' for k, v in environment.items())} pytest {' '.join(command[3:])}",
         flush=True,

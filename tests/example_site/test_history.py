@@ -41,6 +41,9 @@ from wagtail_referrals.rewards.models import DiscountGrant, Reward, SweepRun
 from wagtail_referrals.site.milestones import milestones_of
 from wagtail_referrals.tracking.models import Claim, Visit
 
+# In one process of several: each would live the three months again.
+pytestmark = pytest.mark.xdist_group("history")
+
 D = Decimal
 Order = get_model("order", "Order")
 User = get_user_model()
