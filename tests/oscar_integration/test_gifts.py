@@ -11,7 +11,6 @@ from oscar.core.loading import get_model
 from oscar.test import factories
 
 from example_site.card.gateway import ASKS_THE_BANK
-from oscar_integration import attach_claim, vouchers
 from oscar_integration.gifts import FreeProductKind, GiftProductField, gift_words
 from tests.oscar_integration.shopping import (
     Friend,
@@ -23,7 +22,6 @@ from tests.oscar_integration.shopping import (
     site_offer,
 )
 from tests.oscar_integration.test_vouchers import claimed, has
-from wagtail_referrals import rewards
 from wagtail_referrals.people import code_of
 from wagtail_referrals.programs.models import ProgramRule
 from wagtail_referrals.referrals.models import Purchase, Referral
@@ -159,6 +157,18 @@ def test_taking_the_product_out_takes_the_voucher_out(
     assert contents(friend) == {"MAT": (2, D("200.00"))}, "it does not come back by itself"
     friend.type_code(code_of(advocate))
     assert contents(friend)["BOLSTER"] == (1, D("0.00"))
+
+
+def test_what_oscars_script_writes_into_the_page_is_escaped(
+    friend: Friend, advocate: Any, mat: Any, bolster: Any
+) -> None:
+    type(bolster).objects.filter(pk=bolster.pk).update(title="<b>Bold</b>")
+    friend.click(advocate, gift_terms(bolster))
+    friend.add("MAT")
+    friend.messages()
+    said = str(change(friend, ajax=True, BOLSTER=0).json()["messages"])
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in said
+    assert "<b>" not in said
 
 
 def test_taking_the_voucher_out_takes_the_product_out(
@@ -461,4 +471,3 @@ def test_what_a_basket_cannot_take_cannot_be_chosen(bolster: Any, how: str) -> N
 def test_a_rule_needs_a_product() -> None:
     assert set(FreeProductKind().option_problems({})) == {"gift_product"}
     assert "free_product" in dict(ProgramRule._meta.get_field("kind").choices)
-    assert rewards is not None and attach_claim is not None and vouchers is not None
