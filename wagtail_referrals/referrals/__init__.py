@@ -4,6 +4,7 @@ from wagtail_referrals.referrals import customers  # noqa: F401  (registers what
 from wagtail_referrals.referrals.attribution import (
     is_friend,
     is_recorded,
+    mark_due,
     record_purchase,
     referrals_of,
     register_friend,
@@ -23,6 +24,7 @@ __all__ = [
     "get_shop",
     "is_friend",
     "is_recorded",
+    "mark_due",
     "reason_for_advocate",
     "reason_words",
     "record",

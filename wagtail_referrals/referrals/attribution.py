@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -199,9 +199,7 @@ def record_purchase(
             purchase = _insert(snapshot, referral)
         if not is_new:
             waited = referral.state == Referral.State.WAITING_ORDER
-            Referral.objects.filter(pk=referral.pk).update(
-                next_check_at=moment, revision=F("revision") + 1, **(_ORDERED if waited else {})
-            )
+            mark_due([referral.pk], now=moment, **(_ORDERED if waited else {}))
         ordered = timeline.event(
             "purchase",
             referral=referral,
@@ -215,6 +213,20 @@ def record_purchase(
         )
         timeline.write([*events, ordered])
     return purchase
+
+
+def mark_due(referral_ids: Collection[int], *, now: datetime, **values: Any) -> None:
+    """Have these referrals settled soon, and write ``values`` into them. One statement, which waits for nobody.
+
+    Whoever is paying with credit may hold the lock of their account, which whoever settles wants after that of the
+    referral. A referral that is being settled at this very moment is marked after the commit, and keeps what the
+    settling says of it.
+    """
+    due = {"next_check_at": now, "revision": F("revision") + 1}
+    free = Referral.objects.filter(pk__in=referral_ids).select_for_update(no_key=True, skip_locked=True)
+    if Referral.objects.filter(pk__in=free.values("pk")).update(**due, **values) < len(referral_ids):
+        later = Referral.objects.filter(pk__in=referral_ids)
+        transaction.on_commit(lambda: later.update(**due) and None, robust=True)
 
 
 def _insert(snapshot: PurchaseSnapshot, referral: Referral) -> Purchase:

@@ -13,13 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
 from wagtail_referrals.people import email_key
 from wagtail_referrals.programs import TermsData, kept_gift, parse
-from wagtail_referrals.referrals import get_shop, referrals_of, timeline
+from wagtail_referrals.referrals import get_shop, mark_due, referrals_of, timeline
 from wagtail_referrals.referrals.models import Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
