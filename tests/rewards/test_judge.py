@@ -34,6 +34,14 @@ PERCENT = Rule(
     refund_policy="proportional",
     percent=Decimal(10),
 )
+DISCOUNT = Rule(
+    key="discount",
+    side="advocate",
+    trigger="first_purchase",
+    kind="discount_percent",
+    refund_policy="proportional",
+    percent=Decimal(20),
+)
 TIER = Rule(
     key="tier",
     side="advocate",
@@ -288,3 +296,41 @@ def test_judging_again_what_was_given_changes_nothing(orders):
     )
     assert again.dues == first.dues
     assert again.state == first.state
+
+
+# Discounts as rewards
+
+
+def used(purchase_id: int | None = 1, **values) -> dict:
+    given = Given(posted=Decimal(1), purchase_id=purchase_id, used=True, **values)
+    return {("discount", "advocate", "purchase:1"): given}
+
+
+def test_half_a_discount_is_not_taken_back():
+    paid = order(paid_at=NOW, shipped_at=NOW, refunded=Decimal("40.00"))
+    verdict = judge(terms(DISCOUNT), [paid], history(), NOW + 20 * DAY)
+    assert [(due.worth, due.state, due.reason) for due in verdict.dues] == [(Decimal(1), "given", "")]
+
+
+@pytest.mark.parametrize(
+    ("facts", "history_values", "instead_of"),
+    [
+        ({"paid_at": NOW, "shipped_at": NOW, "cancelled": True}, {}, "cancelled"),
+        ({"paid_at": NOW, "shipped_at": NOW, "refunded": Decimal("100.00")}, {}, "refunded"),
+        ({"paid_at": NOW, "shipped_at": NOW}, {"review": "refuse"}, "reviewer"),
+        ({"cancelled": True}, {}, "not_first"),
+    ],
+)
+def test_a_discount_that_was_used_stays_whatever_becomes_of_its_reason(facts, history_values, instead_of):
+    verdict = judge(
+        terms(DISCOUNT), [order(**facts)], history(rewards=used(), **history_values), NOW + 20 * DAY
+    )
+    (due,) = verdict.dues
+    assert (due.worth, due.state, due.reason, due.instead_of) == (Decimal(1), "given", "used_up", instead_of)
+
+
+def test_a_used_discount_keeps_its_place_under_the_cap():
+    rewards = used(slot=1, slot_period="2026")
+    paid = order(paid_at=NOW, shipped_at=NOW, cancelled=True)
+    (due,) = judge(terms(DISCOUNT, cap_count=1), [paid], history(rewards=rewards), NOW + 20 * DAY).dues
+    assert (due.slot, due.slot_period) == (1, "2026")

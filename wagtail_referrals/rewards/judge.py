@@ -413,7 +413,9 @@ def _for_order(rule: Rule, terms: TermsData, order: PurchaseFacts, part: Part) -
         return replace(base, state=Reward.State.TAKEN_BACK, reason="below_minimum")
     worth = full
     reason = ""
-    if rule.refund_policy == RefundPolicy.PROPORTIONAL and part.net < part.eligible:
+    # Half a discount, or half of a thing, cannot be handed over.
+    divisible = bool(kind.value_fields) and not kind.is_discount
+    if divisible and rule.refund_policy == RefundPolicy.PROPORTIONAL and part.net < part.eligible:
         worth = credit.quantize(full * part.net / part.eligible, base.currency)
         reason = "partly_refunded"
     if began is None:
