@@ -21,8 +21,22 @@ FIFTY_LEAVES: dict[str, Any] = {
 
 @pytest.fixture
 def leaves(settings: Any) -> Iterator[str]:
-    """The setting, and the kind that stands where it does."""
+    """The setting, and the kind that stands where it does: also in a shop that has other points, or none."""
     settings.WAGTAIL_REFERRALS = {**settings.WAGTAIL_REFERRALS, "POINTS": LEAVES}
-    reward_kinds.register(PointsKind())
+    had_some = "points" in reward_kinds
+    if not had_some:
+        reward_kinds.register(PointsKind())
     yield "LEAF"
+    if not had_some:
+        reward_kinds.unregister("points")
+
+
+@pytest.fixture
+def no_points(settings: Any) -> Iterator[None]:
+    """A shop without points."""
+    settings.WAGTAIL_REFERRALS = {**settings.WAGTAIL_REFERRALS, "POINTS": None}
+    had_some = "points" in reward_kinds
     reward_kinds.unregister("points")
+    yield
+    if had_some:
+        reward_kinds.register(PointsKind())

@@ -14,6 +14,7 @@ from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from tests.admin.conftest import signed_in, staff
 from tests.admin.rows import make_reward, make_user
 from tests.audiences import NEVER_BOUGHT, make_audience
+from tests.badges import make_badge
 from wagtail_referrals import credit
 from wagtail_referrals.admin.groups import MODERATORS, grant_to_stock_groups
 from wagtail_referrals.admin.menu import MARKETING_HOOK, ReferralsGroup, join_marketing_menu, marketing_item
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.django_db
 NAMESPACES = {
     "wagtail_referrals_programs",
     "wagtail_referrals_audiences",
+    "wagtail_referrals_badges",
     "wagtail_referrals_referrals",
     "wagtail_referrals_advocates",
     "wagtail_referrals_rewards",
@@ -63,6 +65,7 @@ def addresses(referral: Any) -> dict[str, str]:
     of_audience = audience.save_revision()
     pks = {
         "wagtail_referrals_audiences": audience.pk,
+        "wagtail_referrals_badges": make_badge("Camille’s").pk,
         "wagtail_referrals_advocates": referral.advocate_id,
         "wagtail_referrals_referrals": referral.pk,
         "wagtail_referrals_rewards": reward.pk,
@@ -190,7 +193,7 @@ def menu_names(client: Client) -> set[str]:
 
 
 def test_the_menu_shows_what_one_may_open(admin: Client, outsider: Client) -> None:
-    assert len(menu_names(admin)) == 9
+    assert len(menu_names(admin)) == 10
     assert menu_names(outsider) == set()
     assert '"marketing"' not in outsider.get("/admin/").content.decode()
     reader = signed_in(staff("reader@example.com", "view_referral", "view_summary"))

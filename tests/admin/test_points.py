@@ -11,13 +11,13 @@ from django.urls import reverse
 
 from tests.admin.rows import make_user
 from tests.admin.test_program_form import SENTENCE, errors_of, publish, start
-from tests.points import leaves
+from tests.points import leaves, no_points
 from wagtail_referrals import credit
 from wagtail_referrals.programs import parse
 from wagtail_referrals.programs.models import Terms
 
 pytestmark = pytest.mark.django_db
-__all__ = ["leaves"]
+__all__ = ["leaves", "no_points"]
 
 FIFTY = {"rules-1-kind": "points", "rules-1-option_points": "50"}
 
@@ -47,9 +47,10 @@ def test_amounts_of_money_are_not_asked_in_points(admin: Client, leaves: str) ->
     assert "rules-1-amounts_EUR" in values and "rules-1-amounts_LEAF" not in values
 
 
-def test_without_the_setting_there_are_no_points(admin: Client) -> None:
+def test_without_the_setting_there_are_no_points(admin: Client, no_points: None) -> None:
     values = start(admin)
-    assert "budget_amounts_LEAF" not in values and "rules-1-option_points" not in values
+    assert "rules-1-option_points" not in values
+    assert [name for name in values if name.startswith("budget_amounts")] == ["budget_amounts_EUR"]
 
 
 def test_accounts_in_points_speak_of_points(admin: Client, leaves: str) -> None:

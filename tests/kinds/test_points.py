@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from tests.environment import ROOT
 from tests.points import LEAVES, leaves
 from wagtail_referrals import conf, credit
-from wagtail_referrals.kinds import PointsKind, Rule, reward_kinds
+from wagtail_referrals.kinds import PointsKind, Rule
 
 __all__ = ["leaves"]
 D = Decimal
@@ -88,7 +88,6 @@ def test_the_terms_keep_the_number_and_the_unit(leaves: str) -> None:
 
 @pytest.mark.parametrize("setting", [None, LEAVES])
 def test_the_kind_is_there_where_the_setting_is(setting: Any) -> None:
-    assert "points" not in reward_kinds
     given = {"unit": "LEAF", "name": "leaves"} if setting else None
     code = (
         "from tests import settings\n"

@@ -258,8 +258,16 @@ def test_what_editors_fill_in_has_french_names(name: str) -> None:
 # Sentences made of parts
 
 
+# What an editor has chosen, for kinds whose words need it.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "badge": {"badge": 1, "badge_names": {"en": "Ambassador", "fr": "Ambassadrice"}, "badge_icon": "star"},
+    "points": {"points": 50, "points_unit": "LEAVES"},
+}
+
+
 def a_rule(side: str, trigger: str, kind: str, **values: Any) -> Rule:
     numbered = triggers.get(trigger).on == "tier"
+    values.setdefault("options", OPTIONS.get(kind, {}))
     return Rule(
         key=f"{side}-{trigger}-{kind}",
         side=side,
