@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 from bs4 import BeautifulSoup
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -262,8 +263,10 @@ def test_who_may_is_led_there(finance: Client, admin: Client, account: Account) 
 
 
 def test_the_permission_is_in_the_form_of_a_group(admin: Client) -> None:
-    html = admin.get(reverse("wagtailusers_groups:add")).content.decode()
-    assert "Can correct referral credit" in html
+    page = BeautifulSoup(admin.get(reverse("wagtailusers_groups:add")).content, "html.parser")
+    pk = Permission.objects.get(codename="adjust_account").pk
+    (box,) = page.select(f"input[type=checkbox][value='{pk}'][name=permissions]")
+    assert "Can correct referral credit" in str(box.find_parent("td") or box.find_parent("li"))
 
 
 def test_the_note_goes_with_the_customer(finance: Client, account: Account, customer: Any) -> None:
@@ -343,6 +346,11 @@ def test_older_movements_are_in_the_list(
     monkeypatch.setattr("wagtail_referrals.admin.credit.MOST_ENTRIES", 2)
     for number in range(3):
         credit.adjust(user=customer, currency="EUR", amount=Decimal(1), key=f"k{number}")
+    # An operation of which only a part would be shown is left to the list.
+    credit.adjust(user=customer, currency="EUR", amount=Decimal(-22), key="three lots")
+    credit.adjust(user=customer, currency="EUR", amount=Decimal(7), key="last")
+    rows = page_of(admin, account).select(".referral-scroll tbody tr")
+    assert ["+€7.00" in row.get_text() for row in rows] == [True]
     other = make_user("noa@example.com", "Noa")
     credit.grant(user=other, currency="EUR", amount=Decimal(1), key="test:3")
     link = page_of(admin, account).find("a", string="All movements of this account")

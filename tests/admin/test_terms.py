@@ -24,7 +24,7 @@ from tests.admin.conftest import signed_in, staff
 from tests.admin.rows import NOW, make_advocate, make_referral, make_user
 from wagtail_referrals.kinds import Rule, Trigger, reward_kinds, triggers
 from wagtail_referrals.kinds.reward import RewardKind
-from wagtail_referrals.programs import TermsData, differences, draft_data, publish_terms
+from wagtail_referrals.programs import TermsData, difference, differences, draft_data, publish_terms
 from wagtail_referrals.programs.difference import Change
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.tracking.models import Claim
@@ -175,6 +175,18 @@ def test_no_field_of_the_terms_is_passed_over(data: TermsData) -> None:
             continue
         value = other.get(field.name, 7 if field.name.endswith(("_days", "_count")) else "Something")
         assert words(data, replace(data, **{field.name: value})), field.name
+
+
+def test_what_has_no_words_here_is_told_by_its_name(data: TermsData, monkeypatch: Any) -> None:
+    """As a field would be that the terms come to have later."""
+    monkeypatch.setattr(difference, "_CONDITIONS", [])
+    monkeypatch.setattr(difference, "_TOLD", {"program_key", "rules", "texts", "landing_page_id"})
+    assert words(data, replace(data, window_days=60)) == ["Days to order: 30 → 60"]
+    assert words(data, replace(data, new_customers_only=False)) == ["For new customers only: yes → no"]
+    assert words(replace(data, cap_count=None), replace(data, cap_count=3)) == [
+        "At most, rewards per customer: none → 3"
+    ]
+    assert words(data, replace(data, budget_amounts={"EUR": Decimal(5)}))
 
 
 def test_a_landing_page_is_told_by_its_title(data: TermsData) -> None:
