@@ -90,6 +90,14 @@ def test_what_goes_to_somebody_else_does_not_read_as_credit(camilles_browser, ad
     assert "€3.00 for the sea rescue: given" in text_of(camilles_browser.get(URL))
 
 
+def test_an_order_that_never_happened_is_no_reward_refused(camilles_browser, advocate, terms):
+    referral = refer(advocate, terms, state="rewarded")
+    reward(referral, "0.00", state="refused", reason="cancelled")
+    assert "refused" not in text_of(camilles_browser.get(URL))
+    Reward.objects.update(reason="cap")
+    assert "refused" in text_of(camilles_browser.get(URL))
+
+
 def test_after_one_step_there_is_the_link(camilles_browser, terms, link):
     Advocate.objects.update(name_confirmed_at=None)
     response = camilles_browser.post(URL, {"public_name": "  Camille   B. "}, follow=True)

@@ -108,9 +108,11 @@ def why_words(referral: Referral) -> str:
 
 def friends_of(advocate: Advocate, number: Any) -> Page:
     """One page of the advocate's friends, the newest first. A constant number of queries."""
-    rewards = Prefetch(
-        "rewards", Reward.objects.filter(side=Side.ADVOCATE).order_by("pk"), to_attr="advocate_rewards"
+    # An order that was cancelled before delivery never happened: nothing was promised for it, so nothing is refused.
+    told = Reward.objects.filter(side=Side.ADVOCATE).exclude(
+        state=Reward.State.REFUSED, reason="cancelled", given_at=None
     )
+    rewards = Prefetch("rewards", told.order_by("pk"), to_attr="advocate_rewards")
     rows = (
         Referral.objects.filter(advocate=advocate)
         .select_related("friend", "terms")
