@@ -158,7 +158,7 @@ def _chosen(owner: HasOptions, values: dict[str, Any]) -> dict[str, Any]:
     return owner.freeze_options({name: values.get(name) for name in owner.option_fields()})
 
 
-def _rule(
+def rule(
     side: str, trigger: str, kind: str, chosen: dict[str, Any] | None = None, **values: Any
 ) -> ProgramRule:
     """A line of the sentence. `chosen`: what its kind and its trigger ask for."""
@@ -168,7 +168,7 @@ def _rule(
     return ProgramRule(side=side, trigger=trigger, kind=kind, options=options, **values)
 
 
-def _give_rules(program: Program, *rules: ProgramRule) -> None:
+def give_rules(program: Program, *rules: ProgramRule) -> None:
     for position, rule in enumerate(rules):
         rule.sort_order = position
     program.rules = list(rules)
@@ -196,7 +196,7 @@ def badge(editor: Any, icon: str, names: dict[str, str]) -> Badge:
     return found
 
 
-def _product(sku: str) -> Any:
+def product_of(sku: str) -> Any:
     return get_model("catalogue", "Product").objects.get(upc=sku)
 
 
@@ -221,14 +221,14 @@ def regulars(editor: Any, landing_page: Any) -> Program:
             match="any",
         ),
     )
-    _give_rules(
+    give_rules(
         program,
-        _rule("friend", "arrives", "discount_fixed", amounts={"EUR": "8.00"}, minimum_spend={"EUR": "40.00"}),
-        _rule("advocate", "nth_referral", "credit", occurrence=1, amounts={"EUR": "10.00"}),
-        _rule(
-            "advocate", "nth_referral", "free_product", {"gift_product": _product("MAT-DAWN")}, occurrence=3
+        rule("friend", "arrives", "discount_fixed", amounts={"EUR": "8.00"}, minimum_spend={"EUR": "40.00"}),
+        rule("advocate", "nth_referral", "credit", occurrence=1, amounts={"EUR": "10.00"}),
+        rule(
+            "advocate", "nth_referral", "free_product", {"gift_product": product_of("MAT-DAWN")}, occurrence=3
         ),
-        _rule(
+        rule(
             "advocate",
             "nth_referral",
             "badge",
@@ -254,10 +254,10 @@ def members(editor: Any, landing_page: Any) -> Program:
         audience=audience(editor, "Members", ("bought_from", {"range": str(_range("memberships").pk)})),
     )
     workshops = {"bought_range": _range("workshops"), "bought_range_orders": "each"}
-    _give_rules(
+    give_rules(
         program,
-        _rule("friend", "arrives", "discount_percent", percent=Decimal(10)),
-        _rule(
+        rule("friend", "arrives", "discount_percent", percent=Decimal(10)),
+        rule(
             "advocate",
             "buys_from_range",
             "credit_percent",
@@ -265,7 +265,7 @@ def members(editor: Any, landing_page: Any) -> Program:
             percent=Decimal(20),
             expires_days=45,
         ),
-        _rule(
+        rule(
             "advocate",
             "every_purchase",
             "credit_percent",
@@ -291,19 +291,19 @@ def passing_it_on(editor: Any, landing_page: Any) -> Program:
         audience=audience(editor, "Came as a friend", ("friend", {"came": "invited"})),
     )
     membership = get_model("catalogue", "ProductClass").objects.get(name="Membership")
-    _give_rules(
+    give_rules(
         program,
-        _rule(
+        rule(
             "friend",
             "arrives",
             "free_product",
-            {"gift_product": _product("BLOCK-CORK")},
+            {"gift_product": product_of("BLOCK-CORK")},
             minimum_spend={"EUR": "25.00"},
         ),
-        _rule("friend", "registers", "points", {"points": 5}),
-        _rule("advocate", "first_purchase", "points", {"points": 20}),
-        _rule("advocate", "first_purchase", "sea_rescue", amounts={"EUR": "3.00"}),
-        _rule(
+        rule("friend", "registers", "points", {"points": 5}),
+        rule("advocate", "first_purchase", "points", {"points": 20}),
+        rule("advocate", "first_purchase", "sea_rescue", amounts={"EUR": "3.00"}),
+        rule(
             "advocate",
             "buys_product_class",
             "points",

@@ -16,6 +16,9 @@ from django.core import mail
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from example_site.giving.models import Pledge
+from example_site.seed import programs as seed
+from tests.books import assert_audit_clean
 from tests.browser_fixtures import PHONE
 from tests.chain import people
 from wagtail_referrals import credit, messages, rewards
@@ -46,6 +49,12 @@ def later():
     yield pass_days
     for travel in reversed(travels):
         travel.stop()
+
+
+def prices(number: str) -> dict[str, Decimal]:
+    """What each line of an order came to, by article number."""
+    order = get_model("order", "Order").objects.get(number=number)
+    return {line.upc: line.line_price_incl_tax for line in order.lines.all()}
 
 
 def camille():
@@ -152,6 +161,65 @@ def test_from_the_first_click_to_the_refund(studio, new_page, browser_problems, 
     for expected in ("€86.40", "€15.00", "€9.60"):
         assert expected in figures
     # Oscar's own page of an order calls a function that its own script does not have.
+    browser_problems.allow("oscar.dashboard.orders.initTable")
+    browser_problems.assert_none()
+
+
+def test_a_product_for_the_friend_and_for_the_customer_and_a_donation(
+    studio, new_page, browser_problems, later, settings
+):
+    settings.SESSION_COOKIE_AGE = 60 * 60 * 24 * 100
+    editor = get_user_model().objects.get(email="editor@example.com")
+    program = seed.start(seed.EMPTY, editor, name="Gifts", hold_days=7)
+    seed.give_rules(
+        program,
+        seed.rule(
+            "friend",
+            "arrives",
+            "free_product",
+            {"gift_product": Product.objects.get(upc="BLOCK-CORK")},
+            minimum_spend={"EUR": "25.00"},
+        ),
+        seed.rule(
+            "advocate",
+            "nth_referral",
+            "free_product",
+            {"gift_product": Product.objects.get(upc="MAT-DAWN")},
+            occurrence=1,
+        ),
+        seed.rule("advocate", "first_purchase", "sea_rescue", amounts={"EUR": "3.00"}),
+    )
+    seed.publish(program, editor)
+    advocate = new_page()
+    people.signs_in(advocate, "camille")
+    link = people.advocate_gets_the_link(advocate)
+
+    friend = new_page(**PHONE)
+    friend.goto(link)
+    assert "a free “Cork block” (from €25.00)" in friend.inner_text("main")
+    people.puts_into_the_basket(friend, address_of("MAT-CORK"))
+    friend.goto("/en/basket/")
+    assert "Cork block" in friend.inner_text("main")
+    people.goes_to_payment_as_guest(friend, "ada.moreau@example.com")
+    people.pays_by_card(friend)
+    number = people.order_number(friend)
+    assert prices(number) == {"MAT-CORK": Decimal("96.00"), "BLOCK-CORK": Decimal("0.00")}
+
+    manager = new_page()
+    people.signs_in(manager, "manager")
+    people.manager_does(manager, number, "Mark as paid", "Mark as shipped")
+    later(7.1)
+    assert Pledge.total("EUR") == Decimal("3.00")
+    people.puts_into_the_basket(advocate, address_of("STRAP"))
+    advocate.goto("/en/account/refer-a-friend/")
+    assert "€3.00 for the sea rescue: given" in advocate.inner_text("main")
+    advocate.get_by_role("button", name="Put it into the basket").click()
+    advocate.wait_for_url("**/basket/")
+    assert "a free “Aube mat, extra soft”" in advocate.inner_text("main")
+    people.goes_to_payment_as_customer(advocate)
+    people.pays_by_card(advocate)
+    assert prices(people.order_number(advocate)) == {"STRAP": Decimal("15.00"), "MAT-DAWN": Decimal("0.00")}
+    assert_audit_clean()
     browser_problems.allow("oscar.dashboard.orders.initTable")
     browser_problems.assert_none()
 
