@@ -63,6 +63,11 @@ FILL := $(PY) manage.py migrate && $(PY) manage.py seed_shop && $(PY) manage.py 
 
 demo: export EXAMPLE_HOST = $(HOST):$(PORT)
 demo: $(VENV)/.demo ## Fill the example shop and serve it
+	@# Until the first release the first migrations are written anew, and no database can follow.
+	@if [ -z "$$EXAMPLE_DATABASE$$EXAMPLE_POSTGRES" ] && [ -f $(DEMO) ] && [ -n "$$(find $(PACKAGES) example_site -name 0001_initial.py -newer $(DEMO))" ]; then \
+		echo "The tables have changed since $(DEMO) was made: it is $(DEMO).old now, and made anew"; \
+		for part in "" -wal -shm; do [ ! -f $(DEMO)$$part ] || mv $(DEMO)$$part $(DEMO).old$$part; done; \
+	fi
 	@if [ -n "$$EXAMPLE_DATABASE$$EXAMPLE_POSTGRES" ] || [ -f $(DEMO) ]; then \
 		echo "Preparing the database"; \
 		$(FILL); \
