@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from tests.books import LEDGER, assert_audit_clean
 from tests.credit.audit import assert_books_agree
 from wagtail_referrals import credit
 from wagtail_referrals.credit import Account, Entry, Lot, Reservation
@@ -107,6 +109,112 @@ def test_the_same_key_from_sixteen_threads_is_one_of_each(customer, give, set_as
     assert len(set(refunded)) == 1
     assert len(set(taken)) == 2
     assert Account.objects.get().balance == D(100 - 40 + 15 - 3 - 2)
+
+
+def _once(operation: str, customer: Any, now: Any) -> Any:
+    """A call of this operation; the same each time. What tells whether two calls came out the same."""
+    who = {"user": customer, "currency": "EUR", "now": now}
+    order = {"order_number": operation, "now": now}
+    key, hour, later = f"key:{operation}", now + timedelta(hours=1), now + timedelta(days=40)
+    calls: dict[str, Callable[[], Any]] = {
+        "grant": lambda: credit.grant(**who, amount=D(5), key=key).pk,
+        "claw_back": lambda: credit.claw_back(**who, amount=D(90), source="reward:1", key=key).pk,
+        "adjust up": lambda: credit.adjust(**who, amount=D(5), key=key).pk,
+        "adjust down": lambda: credit.adjust(**who, amount=D(-5), key=key).pk,
+        "reserve": lambda: credit.reserve(**who, amount=D(30), order_number=operation, expires_at=hour).pk,
+        "capture": lambda: credit.capture(**order).pk,
+        "release": lambda: credit.release(**order).pk,
+        "withdraw": lambda: credit.withdraw(**order).pk,
+        "refund": lambda: credit.refund(**order, amount=D(7), key=key).pk,
+        "expire_reservations": lambda: credit.expire_reservations(now=later) >= 0,
+        "expire": lambda: credit.expire(now=later) >= 0,
+    }
+    return calls[operation]()
+
+
+# (operation, movements that it writes, balance, set aside), each on a new account with 40 in a lot of which 10 have
+# expired before. Where something is recovered, all that is free was taken before, and 5 more.
+_EACH = [
+    ("grant", {"grant": 1, "recovery": 1}, 0, 0),
+    # 40 are taken, 10 had expired, 40 are to recover.
+    ("claw_back", {"clawback": 2, "forgiven": 1}, 0, 0),
+    ("adjust up", {"adjust": 1, "recovery": 1}, 0, 0),
+    ("adjust down", {"adjust": 1}, 35, 0),
+    ("reserve", {"reserve": 1}, 40, 30),
+    ("capture", {"capture": 1}, 10, 0),
+    ("release", {"release": 1, "recovery": 1}, 25, 0),
+    ("withdraw", {"release": 1, "recovery": 1}, 25, 0),
+    ("refund", {"refund": 1, "recovery": 1}, 2, 0),
+    ("expire_reservations", {"release": 1, "recovery": 1}, 25, 0),
+    ("expire", {"expire": 1}, 0, 0),
+]
+
+
+def test_every_operation_from_sixteen_threads_is_done_once(make_customer, give, set_aside, now):
+    """One test for all, as each test that commits costs a new database."""
+    for number, (operation, kinds, balance, reserved) in enumerate(_EACH):
+        who = make_customer()
+        give("10", user=who, key=f"before:{number}", source="reward:1", days=-1)
+        credit.expire(now=now)
+        give("40", user=who, key=f"there:{number}", source="reward:1", days=30)
+        if operation in ("capture", "release", "withdraw", "refund", "expire_reservations"):
+            set_aside("30", operation, user=who)
+        if operation == "refund":
+            credit.capture(order_number=operation, now=now)
+        if "recovery" in kinds:
+            free = credit.available(who, "EUR", now=now)
+            credit.claw_back(user=who, currency="EUR", amount=free + 5, key=f"debt:{number}", now=now)
+        account = Account.objects.get(user=who)
+        before = account.entries.count()
+        results = at_once(lambda _, operation=operation, who=who: _once(operation, who, now))
+        no_errors(results)
+        assert len(set(results)) == 1, operation
+        written = account.entries.order_by("pk").values_list("kind", flat=True)[before:]
+        assert dict(Counter(written)) == kinds, operation
+        account.refresh_from_db()
+        assert (account.balance, account.reserved) == (D(balance), D(reserved)), operation
+
+
+def test_everything_at_once_leaves_books_that_agree(customer, give, set_aside, now):
+    """Sixteen threads set aside, spend, give back, free, let expire and take back, each as the others go on."""
+    for number in range(12):
+        give("6", source=f"reward:{number % 4}", days=number % 3 or None)
+    moments = [now + timedelta(hours=9 * turn) for turn in range(8)]
+
+    def work(number: int) -> str:
+        for turn, moment in enumerate(moments):
+            order = f"order-{number % 8}"
+            step = (number + turn) % 8
+            try:
+                if step in (0, 1):
+                    later = moment + timedelta(hours=1)
+                    set_aside(str(3 + number % 4), order, now=moment, expires_at=later)
+                elif step == 2:
+                    credit.capture(order_number=order, now=moment)
+                elif step == 3:
+                    key = f"refund:{number}:{turn}"
+                    credit.refund(order_number=order, amount=D(2), key=key, now=moment)
+                elif step == 4:
+                    credit.expire(now=moment)
+                    credit.expire_reservations(now=moment)
+                elif step == 5:
+                    who = {"user": customer, "currency": "EUR", "now": moment}
+                    key, source = f"back:{number}:{turn}", f"reward:{number % 4}"
+                    credit.claw_back(**who, amount=D(4), key=key, source=source)
+                elif step == 6:
+                    credit.release(order_number=order, now=moment)
+                else:
+                    give("5", key=f"more:{number}:{turn}", source=f"reward:{turn % 4}", days=1, now=moment)
+            except (credit.InsufficientCredit, credit.NothingToRefund):
+                # Told so, with what is left.
+                continue
+        return "done"
+
+    assert at_once(work) == ["done"] * THREADS
+    assert_books_agree()
+    assert_audit_clean(only=("safeguards", *LEDGER))
+    kinds = set(Entry.objects.values_list("kind", flat=True))
+    assert kinds >= {"grant", "reserve", "clawback"}
 
 
 def test_a_double_click_from_sixteen_threads_sets_aside_once(customer, give, set_aside):

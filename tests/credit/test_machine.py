@@ -38,6 +38,9 @@ minutes = st.integers(1, 180)
 
 
 class Ledger(RuleBasedStateMachine):
+    # Kinds of movements that were met, in all runs together.
+    met: set[str] = set()
+
     def __init__(self) -> None:
         super().__init__()
         self.undo = transaction.atomic()
@@ -48,6 +51,7 @@ class Ledger(RuleBasedStateMachine):
         self.user = get_user_model().objects.create_user(username="customer")
 
     def teardown(self) -> None:
+        self.met.update(Entry.objects.values_list("kind", flat=True))
         assert_audit_clean(only=LEDGER)
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
@@ -260,3 +264,4 @@ def test_the_ledger_does_what_the_one_on_paper_does():
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         ),
     )
+    assert set(Entry.Kind.values) == Ledger.met, "what is never tried proves nothing"
