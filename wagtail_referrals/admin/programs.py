@@ -311,9 +311,7 @@ class SentenceView(PermissionCheckedMixin, View):
         except (KeyError, ValueError, ValidationError):
             # Rows that are not this program's: the form was tampered with, or changed in another window.
             return HttpResponseBadRequest()
-        return JsonResponse(
-            {"sentence": sentence(draft_data(program)), "hints": all_hints(program, rules)}
-        )
+        return JsonResponse({"sentence": sentence(draft_data(program)), "hints": all_hints(program, rules)})
 
 
 class ProgramViewSet(SnippetViewSet):
@@ -336,7 +334,9 @@ class ProgramViewSet(SnippetViewSet):
     add_to_reference_index = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Program]:
-        return Program.objects.select_related("latest_revision", "audience").prefetch_related("rules", "texts")
+        return Program.objects.select_related("latest_revision", "audience").prefetch_related(
+            "rules", "texts"
+        )
 
     def register_chooser_viewset(self) -> None:
         """None: nothing chooses programs, and Wagtail's chooser is open to every editor."""
