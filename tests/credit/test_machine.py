@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -90,6 +91,23 @@ class Ledger(RuleBasedStateMachine):
         return None
 
     # The operations.
+
+    @initialize(currency=currencies, days=st.lists(st.sampled_from([None, 2, 10]), min_size=1, max_size=3))
+    def begin(self, currency: str, days: list[int | None]) -> None:
+        """With something to spend: most of what follows would be refused."""
+        for number, lifetime in enumerate(days, 1):
+            self.grant(currency, 1000 * number, f"reward:{number}", lifetime)
+
+    @rule(currency=currencies, amount=amounts, order=orders)
+    def buy(self, currency: str, amount: int, order: str) -> None:
+        self.reserve(currency, amount, order, 60)
+        self.capture(order, 1)
+
+    @rule(days=st.integers(2, 11))
+    def let_expire(self, days: int) -> None:
+        self.wait(days * 60 * 24)
+        self.expire_reservations()
+        self.expire()
 
     @rule(currency=currencies, amount=amounts, source=sources, days=lifetimes)
     def grant(self, currency: str, amount: int, source: str, days: int | None) -> None:
@@ -258,7 +276,7 @@ def test_the_ledger_does_what_the_one_on_paper_does():
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=60,
+            max_examples=50,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
