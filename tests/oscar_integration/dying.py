@@ -1,4 +1,4 @@
-"""Customers whose checkout dies at a step, each at another: run by ``tests.killing.in_a_process``."""
+"""What dies at a step, each time at another: run by ``tests.killing.in_a_process``."""
 
 from __future__ import annotations
 
