@@ -37,7 +37,7 @@ Product = get_model("catalogue", "Product")
 
 @pytest.fixture
 def mats(mat: Any) -> Any:
-    return factories.RangeFactory(name="Mats", products=[mat])
+    return factories.RangeFactory(name="Kapok mats", products=[mat])
 
 
 def range_rule(reach: Any, orders: str = "first", **values: Any) -> dict[str, Any]:
@@ -313,10 +313,10 @@ def test_the_form_keeps_the_range_with_its_name(admin: Any, mats: Any) -> None:
     assert response.status_code == 302, errors_of(response)
     data = parse(Terms.objects.get())
     assert data.rules[1].options["bought_range"] == mats.pk
-    assert "Once the friend has bought from “Mats”, each time, your customer gets" in sentence(data)
+    assert "Once the friend has bought from “Kapok mats”, each time, your customer gets" in sentence(data)
     mats.name = "Wool"
     mats.save()
-    assert "“Mats”" in sentence(parse(Terms.objects.get())), "the terms keep the name that was promised"
+    assert "“Kapok mats”" in sentence(parse(Terms.objects.get())), "the terms keep the name that was promised"
 
 
 def test_the_form_keeps_the_type_of_product(admin: Any, mat: Any) -> None:
@@ -344,7 +344,7 @@ def test_a_range_that_is_gone_has_to_be_chosen_anew(admin: Any, mats: Any) -> No
     assert [rule.trigger for rule in newest.rules] == ["arrives"], (
         "what cannot be kept is promised to nobody new"
     )
-    assert "“Mats”" in sentence(parse(Terms.objects.earliest("number")))
+    assert "“Kapok mats”" in sentence(parse(Terms.objects.earliest("number")))
 
 
 def test_the_limit_for_one_friend_is_in_the_form_and_in_the_sentence(admin: Any, mats: Any) -> None:
@@ -363,11 +363,11 @@ def test_ranges_are_looked_for_by_name(admin: Any, mats: Any) -> None:
     for number in range(12):
         factories.RangeFactory(name=f"Range {number:02}")
     window = reverse("referrals_range_chooser:choose")
-    assert "Mats" in admin.get(window).json()["html"]
+    assert "Kapok mats" in admin.get(window).json()["html"]
     found = admin.get(reverse("referrals_range_chooser:choose_results"), {"q": "range 11"}).content.decode()
-    assert "Range 11" in found and "Mats" not in found and "Range 10" not in found
+    assert "Range 11" in found and "Kapok mats" not in found and "Range 10" not in found
     chosen = admin.get(reverse("referrals_range_chooser:chosen", args=[mats.pk])).json()
-    assert (chosen["result"]["id"], chosen["result"]["title"]) == (str(mats.pk), "Mats")
+    assert (chosen["result"]["id"], chosen["result"]["title"]) == (str(mats.pk), "Kapok mats")
 
 
 def test_ranges_are_shown_to_nobody_outside_the_admin(client: Any, mats: Any) -> None:
@@ -375,11 +375,17 @@ def test_ranges_are_shown_to_nobody_outside_the_admin(client: Any, mats: Any) ->
     assert answer.status_code == 302 and "login" in answer.url
 
 
+def test_percentages_of_what_they_bought_are_called_so(mats: Any) -> None:
+    assert "10% of what these products cost as referral credit" in sentence(
+        parse(make_program([range_rule(mats)]))
+    )
+
+
 def test_words_in_french(mats: Any, mat: Any) -> None:
     rules = parse(make_program([range_rule(mats), class_rule(mat.get_product_class(), "each")])).rules
     with translation.override("fr"):
         words = [triggers.get(rule.trigger).words(rule) for rule in rules]
-    assert all(name in text for name, text in zip(("Mats", "Sent"), words, strict=True))
+    assert "Kapok mats" in words[0] and "Sent" in words[1], words
 
 
 def test_a_friend_buys_from_the_range_in_the_shop(

@@ -15,6 +15,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.kinds.options import HasOptions
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
+from wagtail_referrals.kinds.trigger import triggers
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,11 @@ def percent_words(percent: Decimal | None) -> str:
     return credit.format_percent(percent or Decimal(0))
 
 
+def counts_part(rule: Rule) -> bool:
+    """Does the rule count certain lines of an order only, because its trigger asks what was bought?"""
+    return rule.trigger in triggers and triggers.get(rule.trigger).eligible_lines(rule, ()) is not None
+
+
 class LedgerKind(RewardKind):
     """Posts to the customer's credit account. Settle locks the accounts of all that it posts beforehand."""
 
@@ -168,9 +174,10 @@ class CreditPercentKind(LedgerKind):
     refund_policy = RefundPolicy.PROPORTIONAL
 
     def words(self, rule: Rule, currency: str) -> str:
-        return gettext("%(percent)s of the order as referral credit") % {
-            "percent": percent_words(rule.percent)
-        }
+        percent = {"percent": percent_words(rule.percent)}
+        if counts_part(rule):
+            return gettext("%(percent)s of what these products cost as referral credit") % percent
+        return gettext("%(percent)s of the order as referral credit") % percent
 
     def worth(self, rule: Rule, currency: str, eligible: Decimal | None) -> Decimal | None:
         if eligible is None or rule.percent is None:

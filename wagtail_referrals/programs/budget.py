@@ -61,6 +61,11 @@ def _locked(program_key: str | uuid.UUID, currencies: list[str]) -> dict[str, Bu
     return {row.currency: row for row in rows.order_by("currency")}
 
 
+def rows_of(program_key: str | uuid.UUID) -> list[Budget]:
+    """The program's rows as they are, not locked."""
+    return list(Budget.objects.filter(program_key=program_key))
+
+
 def hold(data: TermsData) -> dict[str, Decimal] | None:
     """Set the promise to one more friend aside; ``None`` when the budget is used up. Inside a transaction.
 

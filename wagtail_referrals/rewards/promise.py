@@ -192,6 +192,9 @@ def _make(
             return claim
         claim.held = {currency: str(amount) for currency, amount in held.items()}
         claim.save(update_fields=["held"])
+        if budget.limits(data) and budget.used_up(data, budget.rows_of(data.program_key)):
+            # Nobody else is shown an offer that they cannot have.
+            transaction.on_commit(forget_open_terms, robust=True)
         timeline.record("claim", claim=claim, data={"source": source}, key=f"claim:{claim.pk}", now=now)
         discounts.offer_discounts(claim, data, now=now)
         if user is not None:

@@ -92,6 +92,18 @@ def advocate_conditions(data: TermsData) -> list[str]:
             )
     if data.cap_count is not None:
         found.append(_cap(data.cap_count, data.cap_period))
+    repeats = [rule for rule in data.advocate_rules if rule.trigger in triggers]
+    if data.friend_cap_count is not None and any(
+        triggers.get(rule.trigger).repeats(rule) for rule in repeats
+    ):
+        found.append(
+            ngettext(
+                "At most %(count)s reward for the same friend.",
+                "At most %(count)s rewards for the same friend.",
+                data.friend_cap_count,
+            )
+            % {"count": data.friend_cap_count}
+        )
     if data.new_customers_only:
         found.append(gettext("Your friend has not ordered from us before."))
     return found
