@@ -43,7 +43,6 @@ def custom_permissions() -> QuerySet[Permission]:
     """Those that belong to no listing of their own, for the form of a group."""
     return Permission.objects.filter(
         Q(content_type__app_label="wagtail_referrals", codename__in=("review_referral", "view_summary"))
-        | Q(content_type__app_label="wagtail_referrals_credit", codename="adjust_account")
     )
 
 
