@@ -167,6 +167,8 @@ def test_what_counts_is_what_was_published(make_program, camille, bought):
 def test_nobody_is_in_an_audience_that_is_not_published(make_program, camille):
     make_program(audience=make_audience(live=False))
     assert picked(camille) is None, "not even without rules"
+    closed = programs.audience_data(Audience.objects.get())
+    assert not programs.customers_in(closed).exists()
 
 
 @pytest.mark.parametrize(
