@@ -6,8 +6,8 @@ credit used; with a voucher of the shop's own where ours is in the basket. What 
 
 Statements that open and close savepoints are counted apart: six where there is an invitation and credit. Outside of
 ``ATOMIC_REQUESTS`` they are three short transactions: what is set aside, what is spent, whose order it is. PostgreSQL
-needs one more around what the condition of our discount reads, in a transaction only. Not counted is what comes after the
-commit: one statement where a discount was used, which lets its voucher expire.
+needs one more around what the condition of our discount reads, in a transaction only. Not counted is what comes after
+the commit: one statement where a discount was used, which lets its voucher expire.
 """
 
 from __future__ import annotations

@@ -266,6 +266,19 @@ def test_milestones_give_a_product(customer: Customer, advocate: Any, mat: Any, 
         assert ("A free “Bolster”" in page_of(customer)) == (number == 1)
 
 
+def test_a_friend_gets_a_product_for_an_account(
+    friend: Friend, advocate: Any, mat: Any, bolster: Any
+) -> None:
+    terms = make_program([{"side": "friend", "trigger": "registers"} | gift(bolster)], hold_days=0)
+    friend.click(advocate, terms)
+    friend.register("lea@example.com")
+    settle(Referral.objects.get().pk)
+    assert "A free “Bolster”" in page_of(friend)
+    friend.add("MAT")
+    use(friend)
+    assert contents(friend) == {"MAT": (1, D("100.00")), "BOLSTER": (1, D("0.00"))}
+
+
 # In an order
 
 
