@@ -18,10 +18,11 @@ KINDS: list[dict[str, Any]] = [
     {"kind": "discount_percent", "minimum_spend": {"EUR": Decimal("30.00")}},
     {"kind": "discount_fixed", "percent": None, "amounts": {"EUR": Decimal("5.00")}},
     {"kind": "free_shipping", "percent": None},
+    {"kind": "free_product", "percent": None, "options": {"gift_product": 99, "gift_titles": {"en": "Gone"}}},
 ]
 
 
-@pytest.mark.parametrize("values", KINDS, ids=["percent", "minimum", "amount", "delivery"])
+@pytest.mark.parametrize("values", KINDS, ids=["percent", "minimum", "amount", "delivery", "product"])
 def test_pages_of_the_dashboard(admin_client: Any, values: dict[str, Any]) -> None:
     OscarShop().issue_discount(request("discount:1", **values))
     offer = get_model("offer", "ConditionalOffer").objects.get()
