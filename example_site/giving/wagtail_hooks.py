@@ -25,7 +25,7 @@ def reward_url(pledge: Pledge) -> str | None:
 
 class PledgesView(ReportView):
     model = Pledge
-    page_title = _("Pledges to the sea rescue")
+    page_title = _("Pledges")
     header_icon = "pick"
     index_url_name = "studio-pledges"
     index_results_url_name = "studio-pledges-results"
