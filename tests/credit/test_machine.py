@@ -98,10 +98,23 @@ class Ledger(RuleBasedStateMachine):
         for number, lifetime in enumerate(days, 1):
             self.grant(currency, 1000 * number, f"reward:{number}", lifetime)
 
-    @rule(currency=currencies, amount=amounts, order=orders)
-    def buy(self, currency: str, amount: int, order: str) -> None:
+    @rule(currency=currencies, amount=amounts, order=orders, back=st.booleans())
+    def buy(self, currency: str, amount: int, order: str, back: bool) -> None:
         self.reserve(currency, amount, order, 60)
         self.capture(order, 1)
+        if back:
+            self.refund(order, amount // 2 + 1)
+
+    @rule(currency=currencies, amount=amounts, source=sources)
+    def take_back_too_late(self, currency: str, amount: int, source: str) -> None:
+        self.grant(currency, amount, source, 1)
+        self.let_expire(2)
+        self.claw_back(currency, amount, source)
+
+    @rule(currency=currencies, amount=amounts, source=sources)
+    def owe_and_earn(self, currency: str, amount: int, source: str) -> None:
+        self.claw_back(currency, 20_000, source)
+        self.grant(currency, amount, source, None)
 
     @rule(days=st.integers(2, 11))
     def let_expire(self, days: int) -> None:
@@ -276,7 +289,7 @@ def test_the_ledger_does_what_the_one_on_paper_does():
     run_state_machine_as_test(
         Ledger,
         settings=settings(
-            max_examples=50,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
