@@ -127,6 +127,7 @@ messages: $(VENV)/.test ## Collect the texts into the .po files and compile them
 bench: $(VENV)/.bench ## Measure pages and the ledger, as ratios within one run
 	@$(PY) -m benchmarks
 	@$(PY) -m benchmarks.ledger
+	@$(PY) -m benchmarks.audit
 
 screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
 	@$(PY) -m tools.screenshots
