@@ -144,6 +144,13 @@ def test_what_was_given_back_is_not_spent(camille: Any, lea: Any) -> None:
     refund_by_event(second, "9999.00")
     order(lea, "5.00")
     assert who(spent(EUR="5.00")) == {"Camille", "Léa"}
+    assert who(spent(EUR="5.01")) == {"Camille"}
+
+
+def test_a_refund_of_which_only_an_event_tells(camille: Any) -> None:
+    refund_by_event(order(camille, "100.00"), "30.00")
+    assert who(spent(EUR="70.00")) == {"Camille"}
+    assert who(spent(EUR="70.01")) == set()
 
 
 def test_by_the_last_order(camille: Any, lea: Any) -> None:
@@ -274,7 +281,8 @@ def test_about_one_customer_only_their_orders_are_read(camille: Any, django_asse
     sql = queries[0]["sql"]
     orders = sql.count('FROM "order_order"')
     assert orders >= 4
-    assert sql.count(f'"user_id" = {camille.pk}') >= orders
+    assert sql.count(f'"user_id" = {camille.pk}') > orders, "the language is asked of the advocate"
+    assert f'"friend_id" = {camille.pk}' in sql
 
 
 def test_the_ranges_are_those_of_the_shop() -> None:
