@@ -256,8 +256,12 @@ def test_what_was_used_keeps_its_place():
     """Also where another order counts now: two rewards never have the same place."""
     used = history(
         rewards={
-            ("percent", "advocate", "purchase:9"): Given(posted=D(1), friend_slot=1, purchase_id=9, used=True),
-            ("percent", "advocate", "purchase:4"): Given(posted=D(1), friend_slot=2, purchase_id=4, used=True),
+            ("percent", "advocate", "purchase:9"): Given(
+                posted=D(1), friend_slot=1, purchase_id=9, used=True
+            ),
+            ("percent", "advocate", "purchase:4"): Given(
+                posted=D(1), friend_slot=2, purchase_id=4, used=True
+            ),
         }
     )
     rule = replace(PERCENT, kind="discount_percent")
