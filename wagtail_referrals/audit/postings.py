@@ -58,15 +58,15 @@ def _batch(batch: list[tuple[Any, ...]]) -> Iterator[Finding]:
         f"{PREFIX}{pk}:{number}" for pk, *_rest, revision, _user in batch for number in range(1, revision + 1)
     ]
     moved: dict[int, Decimal] = defaultdict(lambda: ZERO)
-    owners: dict[int, set[tuple[int | None, str]]] = defaultdict(set)
+    owners: dict[int, dict[tuple[int | None, str], Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
     for key, kind, amount, shortfall, user, currency in Entry.objects.filter(key__in=keys).values_list(
         "key", "kind", "amount", "shortfall_delta", "account__user_id", "account__currency"
     ):
         pk = int(key.split(":")[1])
-        owners[pk].add((user, currency))
         # What was forgiven was taken back all the same: the reward is not with the customer any more.
-        if kind != Entry.Kind.FORGIVEN:
-            moved[pk] += amount - shortfall
+        change = ZERO if kind == Entry.Kind.FORGIVEN else amount - shortfall
+        owners[pk][user, currency] += change
+        moved[pk] += change
     for pk, kind, currency, posted, _revision, user in batch:
         in_ledger = kind in reward_kinds and isinstance(reward_kinds.get(kind), LedgerKind)
         if (in_ledger or pk in moved) and moved[pk] != posted:
@@ -79,8 +79,10 @@ def _batch(batch: list[tuple[Any, ...]]) -> Iterator[Finding]:
                 found=posted,
                 currency=currency,
             )
-        for owner, unit in owners[pk]:
-            if unit != currency or (owner is not None and user is not None and owner != user):
+        for (owner, unit), left in owners[pk].items():
+            # Another order may have earned it after all, in its currency: then nothing is left of what was given first.
+            in_other = unit != currency and left != 0
+            if in_other or (owner is not None and user is not None and owner != user):
                 words = gettext(
                     "Reward %(number)s of customer %(user)s: it was posted to customer %(owner)s in %(unit)s."
                 )

@@ -91,6 +91,7 @@ def history_of(
                 slot_period=reward.slot_period,
                 friend_slot=reward.friend_slot,
                 posted=reward.posted,
+                currency=reward.currency,
                 purchase_id=reward.purchase_id,
                 # Where it was asked for: see ``discounts.with_use``.
                 used=bool(getattr(reward, "was_used", False)),

@@ -22,6 +22,8 @@ from wagtail_referrals.referrals.shop import Facts
 from wagtail_referrals.rewards.models import Reward
 
 NOTHING: Final = Decimal(0)
+# The reason that an order was placed after the days to order.
+LATE: Final = "window"
 # How long an order that is not paid or sent yet is looked at without a word from the shop: made to order takes time.
 PATIENCE: Final = timedelta(days=365)
 
@@ -95,13 +97,15 @@ def _amount(line: Mapping[str, Any]) -> Decimal:
 class Given:
     """A reward that exists: its places under the caps, and what was handed over so far.
 
-    ``used``: it is a discount, and an order has it. What was used cannot be taken back.
+    ``posted`` is counted in ``currency``. ``used``: it is a discount, and an order has it. What was used cannot be
+    taken back.
     """
 
     slot: int | None = None
     slot_period: str = ""
     friend_slot: int | None = None
     posted: Decimal = NOTHING
+    currency: str = ""
     purchase_id: int | None = None
     used: bool = False
 
@@ -289,7 +293,7 @@ def _refusal(history: History, late: bool) -> str:
         return ""
     if history.refusals:
         return history.refusals[0]
-    return "window" if late else ""
+    return LATE if late else ""
 
 
 def _qualified_at(terms: TermsData, first: PurchaseFacts | None) -> datetime | None:
@@ -376,7 +380,11 @@ def _without_lines(terms: TermsData, dues: Sequence[Due]) -> list[Rule]:
 def _without_order(rule: Rule, occasion: str, due_at: datetime, history: History) -> Due:
     kind = reward_kinds.get(rule.kind)
     currency = history.default_currency
-    if rule.amounts and currency not in rule.amounts:
+    given = history.rewards.get((rule.key, rule.side, occasion))
+    if given is not None and given.posted > 0 and given.currency in rule.amounts:
+        # Whatever the shop's first currency is by now.
+        currency = given.currency
+    elif rule.amounts and currency not in rule.amounts:
         currency = next(iter(rule.amounts))
     worth = kind.worth(rule, currency, None)
     unit = kind.unit(rule, currency)
@@ -430,9 +438,11 @@ def _reconsider(
     """The checks' and the clock's word on a due reward."""
     given = history.rewards.get(due.key)
     order = next((order for order in orders if order.id == due.purchase_id), None)
-    if given is not None and given.posted > 0 and order is not None and now > order.watch_until:
+    stays = given is not None and given.posted > 0 and given.purchase_id in (None, due.purchase_id)
+    if given is not None and stays and order is not None and now > order.watch_until:
         return replace(due, worth=given.posted, state=Reward.State.GIVEN, reason="")
-    if refusal:
+    # An order that came too late says nothing against what needed none.
+    if refusal and (refusal != LATE or due.purchase_id is not None):
         return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason=refusal)
     if due.rule.side in history.people_deleted and (given is None or given.posted == 0):
         return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason="no_customer")
@@ -536,10 +546,10 @@ def _state(
 ) -> tuple[str, str, datetime | None]:
     """The referral's state for lists, its reason, and until when it waits."""
     states = Referral.State
-    if refusal:
-        return states.REFUSED, refusal, None
     # The referral is told from the advocate's side; from the friend's only where the advocate gets nothing.
     told = [due for due in dues if due.rule.side == Side.ADVOCATE]
+    if refusal and (refusal != LATE or not any(due.worth > 0 for due in told)):
+        return states.REFUSED, refusal, None
     if first is None and not any(due.worth > 0 for due in told):
         if now > history.claim_expires_at:
             return states.EXPIRED, "window", None

@@ -217,10 +217,10 @@ def _apply_rewards(
         if reward.posted == 0:
             reward.user = referral.advocate.user if reward.side == Side.ADVOCATE else referral.friend
     credit.lock_accounts(
-        (reward.user, reward.currency)
+        (reward.user, currency)
         for reward, owed in steps
+        for currency in _currencies(reward, owed)
         if reward.user is not None
-        and _target(owed) != reward.posted
         and reward.kind in reward_kinds
         and isinstance(reward_kinds.get(reward.kind), LedgerKind)
     )
@@ -264,8 +264,39 @@ def _new_reward(referral: Referral, due: Due, now: datetime) -> Reward:
     )
 
 
+def _currencies(reward: Reward, due: Due | None) -> set[str]:
+    """In which it is about to be posted."""
+    if due is not None and due.currency != reward.currency:
+        return ({reward.currency} if reward.posted else set()) | ({due.currency} if _target(due) else set())
+    return {reward.currency} if _target(due) != reward.posted else set()
+
+
+def _follow_order(reward: Reward, due: Due, terms: TermsData, now: datetime) -> bool:
+    """Another order may have earned the reward after all, maybe in another currency: nothing is converted, all that was
+    given is taken back first. ``False`` when that failed.
+    """
+    reward.purchase_id = due.purchase_id
+    if due.currency == reward.currency:
+        return True
+    kind = reward_kinds.get(reward.kind)
+    if reward.posted and kind.value_fields and not kind.is_discount:
+        nothing = replace(
+            due,
+            currency=reward.currency,
+            worth=Decimal(0),
+            state=Reward.State.TAKEN_BACK,
+            reason="not_first",
+        )
+        if not _post(reward, nothing, terms, now):
+            return False
+    reward.currency = due.currency
+    return True
+
+
 def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> bool:
     """Hand over the difference between what the reward should be and what was posted; ``False`` when that failed."""
+    if due is not None and not _follow_order(reward, due, terms, now):
+        return False
     target = due.worth if due is not None and due.state == Reward.State.GIVEN else Decimal(0)
     state = (
         due.state if due is not None else Reward.State.TAKEN_BACK if reward.posted else Reward.State.REFUSED
