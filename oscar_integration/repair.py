@@ -11,12 +11,13 @@ from django.db.models import CharField, Exists, F, OuterRef, Sum
 from django.db.models.functions import Cast
 from oscar.core.loading import get_model
 
-from oscar_integration import conf
+from oscar_integration import conf, vouchers
 from oscar_integration.attribution import attribute
 from oscar_integration.capture import SOURCE_CODE, capture_for_order
 from oscar_integration.refunds import return_credit_of_cancelled
 from wagtail_referrals.credit.models import Reservation
 from wagtail_referrals.referrals.models import Purchase
+from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
 
 logger = logging.getLogger("oscar_integration")
@@ -29,7 +30,8 @@ LOOK_BACK_CANCELLED: Final = timedelta(days=365)
 
 
 def missed_orders(now: datetime) -> list[Any]:
-    """Orders of the last two days whose basket was tied to an invitation, and which are nobody's. 1 query.
+    """Orders of the last two days whose basket was tied to an invitation, and which are nobody's; and those with a
+    reward of the customer in them that nobody has noted as used. 1 query.
 
     Not those that are nobody's for a reason: the invitation came after the order, was replaced, is another person's by
     now, or its days were over.
@@ -40,9 +42,14 @@ def missed_orders(now: datetime) -> list[Any]:
         claim__expires_at__gte=OuterRef("date_placed"),
         claim__referral=None,
     ).exclude(claim__state=Claim.State.REPLACED)
+    unnoted = DiscountGrant.objects.filter(code=OuterRef("voucher_code"), reward__isnull=False)
+    with_reward = get_model("order", "OrderDiscount").objects.filter(
+        Exists(unnoted.exclude(state=DiscountGrant.State.USED)),
+        order=OuterRef("pk"),
+        voucher_code__startswith=vouchers.PREFIX,
+    )
     orders = get_model("order", "Order")._default_manager.filter(
-        Exists(tied),
-        ~Exists(Purchase.objects.filter(reference=OuterRef("number"))),
+        Exists(tied) & ~Exists(Purchase.objects.filter(reference=OuterRef("number"))) | Exists(with_reward),
         date_placed__gte=now - LOOK_BACK,
         date_placed__lte=now - IN_THE_MAKING,
     )
