@@ -25,8 +25,8 @@ from oscar.core.loading import get_class, get_model
 from example_site.backoffice import orders
 from example_site.card.gateway import ACCEPTED
 from oscar_integration import attach_claim, attribution, receivers
-from oscar_integration.capture import _leave_for_good
 from oscar_integration.basket import ReferralCheckoutMixin, ReferralCodeMixin
+from oscar_integration.capture import _leave_for_good
 from tests.oscar_integration.shopping import Friend, create_order, fill_basket, shop_voucher
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.people import code_of
