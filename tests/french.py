@@ -37,6 +37,9 @@ def english_in(html: bytes) -> list[str]:
     # What was typed is not ours. Templates hold rows that the form may add.
     for element in soup(["script", "style", "textarea"]):
         element.decompose()
+    # Wagtail writes Python's "None" into a counter that it hides.
+    for element in soup.select("[data-side-panel-toggle-counter][hidden]"):
+        element.decompose()
     texts = [str(text) for text in soup.find_all(string=True) if not isinstance(text, Comment)]
     texts += [str(element[name]) for name in READ for element in soup.find_all(attrs={name: True})]
     found = []
