@@ -175,9 +175,17 @@ def catalogue() -> dict[str, Any]:
     below = root.add_child(name="Mats of wool")
     found = {upc: make_product(upc, "10.00") for upc in ("PLAIN", "ROOT", "BELOW")}
     found["VIRTUAL"] = make_product("VIRTUAL", "10.00", sent=False)
-    found["PARENT"] = factories.ProductFactory(structure="parent", stockrecords=[], upc="PARENT")
+    # Without the factory's own categories: it counts their paths by itself, and may meet those of the tree above.
+    found["PARENT"] = factories.ProductFactory(
+        structure="parent", stockrecords=[], categories=[], upc="PARENT"
+    )
     found["CHILD"] = factories.ProductFactory(
-        structure="child", parent=found["PARENT"], product_class=None, upc="CHILD", stockrecords=[]
+        structure="child",
+        parent=found["PARENT"],
+        product_class=None,
+        upc="CHILD",
+        stockrecords=[],
+        categories=[],
     )
     found["ROOT"].categories.add(root)
     found["BELOW"].categories.add(below)
