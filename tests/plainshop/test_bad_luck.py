@@ -323,3 +323,30 @@ def test_a_second_discount_of_the_same_person_ends_with_the_first_order(
     assert sorted(DiscountGrant.objects.values_list("state", "reason")) == [("used", ""), ("void", "used")]
     assert sorted(Claim.objects.values_list("state", flat=True)) == ["replaced", "used"]
     assert Budget.objects.values_list("held", "spent").get() == (0, 1)
+
+
+def test_a_discount_that_is_given_again_has_its_whole_time(advocate, make_program, basket, now):
+    """Cancelled after delivery by mistake, and put right when the first voucher would have ended."""
+    _, terms, _ = make_program(
+        [
+            {
+                "side": "advocate",
+                "trigger": "first_purchase",
+                "kind": "discount_percent",
+                "percent": Decimal(20),
+                "expires_days": 30,
+            }
+        ]
+    )
+    order = friend_orders(advocate, terms, basket, now)
+    order.paid_at = order.shipped_at = now
+    order.save()
+    rewards.sweep(now=now + 15 * DAY)
+    grant = DiscountGrant.objects.get(reward__isnull=False)
+    assert (grant.state, grant.expires_at) == ("issued", now + 45 * DAY)
+    for day, cancelled in ((16, True), (60, False)):
+        order.cancelled = cancelled
+        order.save()
+        rewards.settle(Referral.objects.get().pk, now=now + day * DAY)
+    grant.refresh_from_db()
+    assert (grant.state, grant.expires_at) == ("issued", now + 90 * DAY)

@@ -1,7 +1,7 @@
 """judge is pure: it is tested with plain values, thousands of them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -12,7 +12,7 @@ from wagtail_referrals.kinds import Rule
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.referrals import Facts
 from wagtail_referrals.rewards import History, PurchaseFacts, judge
-from wagtail_referrals.rewards.judge import Given
+from wagtail_referrals.rewards.judge import Given, slot_period
 
 NOW = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -334,3 +334,9 @@ def test_a_used_discount_keeps_its_place_under_the_cap():
     paid = order(paid_at=NOW, shipped_at=NOW, cancelled=True)
     (due,) = judge(terms(DISCOUNT, cap_count=1), [paid], history(rewards=rewards), NOW + 20 * DAY).dues
     assert (due.slot, due.slot_period) == (1, "2026")
+
+
+@pytest.mark.parametrize(("period", "label"), [("month", "2025-12"), ("year", "2025"), ("ever", "ever")])
+def test_the_period_of_a_cap_is_told_in_utc(period, label):
+    new_year_in_paris = datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+    assert slot_period(terms(FIXED, cap_period=period), new_year_in_paris) == label

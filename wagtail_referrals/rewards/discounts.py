@@ -441,6 +441,7 @@ def _give_again(grant: DiscountGrant, now: datetime) -> None:
 
 def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
     """Hand over a reward that is a discount: a personal voucher of the customer."""
+    expires_at = now + timedelta(days=rule.expires_days) if rule.expires_days else None
     grant, created = DiscountGrant.objects.get_or_create(
         reward=reward,
         defaults={
@@ -449,7 +450,7 @@ def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
             "kind": rule.kind,
             "user": reward.user,
             "created_at": now,
-            "expires_at": now + timedelta(days=rule.expires_days) if rule.expires_days else None,
+            "expires_at": expires_at,
         },
     )
     if created or grant.state == DiscountGrant.State.VOID:
@@ -457,7 +458,9 @@ def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
         if not created:
             grant.reason, grant.code = "", ""
             grant.token = DiscountGrant._meta.get_field("token").get_default()
-            grant.save(update_fields=["reason", "code", "token"])
+            # Its time begins anew: else it might have ended before it is given.
+            grant.expires_at = expires_at
+            grant.save(update_fields=["reason", "code", "token", "expires_at"])
         _issue(grant, rule)
 
 

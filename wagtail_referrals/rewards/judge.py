@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any, Final
@@ -191,6 +191,7 @@ def slot_period(terms: TermsData, moment: datetime) -> str:
     """The period under whose cap a reward falls: "2026-11", "2026" or "ever"; in UTC, so that it never depends on a
     site.
     """
+    moment = moment.astimezone(UTC)
     if terms.cap_period == Program.Period.MONTH:
         return f"{moment:%Y-%m}"
     return f"{moment:%Y}" if terms.cap_period == Program.Period.YEAR else "ever"
