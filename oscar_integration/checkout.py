@@ -633,12 +633,15 @@ def extend(base: type, mixin: type) -> type:
 def extend_checkout(config: Any) -> list[str]:
     """Put credit into the views of Oscar's CheckoutConfig; the names of those that were extended.
 
-    A payment view that would charge the whole total beside the credit is left alone: a system check says why.
+    A payment view that would charge the whole total beside the credit is left alone: a system check says why. One that
+    has the mixin already is what the shop wanted.
     """
     views = {"payment_method_view": CreditPaymentMethodMixin, "payment_details_view": CreditPaymentMixin}
     if not conf.credit_at_checkout() or any(not hasattr(config, name) for name in views):
         return []
-    if payment_view_problems(config.payment_details_view):
+    view = config.payment_details_view
+    by_hand = isinstance(view, type) and issubclass(view, CreditPaymentMixin)
+    if not by_hand and payment_view_problems(view):
         return []
     for name, mixin in views.items():
         setattr(config, name, extend(getattr(config, name), mixin))

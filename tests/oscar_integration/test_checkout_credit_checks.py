@@ -141,6 +141,18 @@ def test_addresses_that_lead_to_the_stock_view_are_said(monkeypatch: pytest.Monk
     assert ids(checks.check_payment_view()) == ["oscar_integration.E002"]
 
 
+def test_a_view_with_the_mixin_by_hand_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way out where the judgement is wrong: the shop says itself that its view charges what is left."""
+
+    class ByHand(CreditPaymentMixin, ChargesTheBasket):
+        pass
+
+    shop = config(ByHand)
+    assert extend_checkout(shop) == ["payment_method_view", "payment_details_view"]
+    assert shop.payment_details_view is ByHand
+    assert issubclass(shop.payment_method_view, CreditPaymentMethodMixin)
+
+
 # The order of the apps
 
 
