@@ -110,7 +110,7 @@ lint-migrations: $(VENV)/.lint
 	@$(PY) manage.py makemigrations --check --dry-run --settings=tests.plainshop.settings
 
 lint-templates: $(VENV)/.lint
-	@echo "--- djlint"; $(PY) -m djlint --lint --quiet $(PACKAGES) example_site
+	@echo "--- djlint"; $(PY) -m djlint --lint --quiet $(PACKAGES) example_site tests/oldshop
 
 lint-translations: $(VENV)/.lint
 	@echo "--- translations"; $(PY) tools/messages.py check
