@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -10,13 +10,12 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.template import Template, TemplateDoesNotExist
-from django.template.base import Node, NodeList
 from django.template.loader import select_template
-from django.template.loader_tags import BlockNode, ExtendsNode
 from django.urls import NoReverseMatch, resolve, reverse
 
 from oscar_integration import conf
 from wagtail_referrals import conf as engine_conf
+from wagtail_referrals.site.blocks import shown_blocks
 
 # Oscar's apps whose configuration must be ready before ours.
 BEFORE_US = ("checkout", "customer")
@@ -187,7 +186,11 @@ def _check_templates(view: Any) -> list[checks.CheckMessage]:
             template = getattr(select_template([name]), "template", None)
         except TemplateDoesNotExist:
             continue
-        if isinstance(template, Template) and tag not in template.source and not shows_block(template, block):
+        if (
+            isinstance(template, Template)
+            and tag not in template.source
+            and block not in shown_blocks(template)
+        ):
             found.append(
                 checks.Warning(
                     f'{name} does not show the block "{block}", where credit is offered.',
@@ -197,72 +200,3 @@ def _check_templates(view: Any) -> list[checks.CheckMessage]:
                 )
             )
     return found
-
-
-def shows_block(template: Template, name: str) -> bool:
-    """Whether a block that a template extending this one fills would be shown. Follows parents that have a name."""
-    chain = [template]
-    while (parent := _parent(chain)) is not None:
-        chain.append(parent)
-    # The definitions of each block, the one that wins first.
-    definitions: dict[str, list[BlockNode]] = {}
-    for level in chain:
-        for block in _blocks_of(level.nodelist):
-            definitions.setdefault(block.name, []).append(block)
-    seen: set[str] = set()
-
-    def reached(nodes: Iterable[Node]) -> Iterator[str]:
-        for node in nodes:
-            if isinstance(node, BlockNode):
-                yield node.name
-                if node.name not in seen:
-                    seen.add(node.name)
-                    for definition in definitions.get(node.name, [node]):
-                        yield from reached(definition.nodelist)
-                        if not _says_super(definition.nodelist):
-                            break
-            else:
-                for children in _children(node):
-                    yield from reached(children)
-
-    return name in reached(chain[-1].nodelist)
-
-
-def _says_super(nodes: Iterable[Node]) -> bool:
-    """Whether a block shows the one that it replaces."""
-    return any(
-        "block.super" in getattr(getattr(node, "token", None), "contents", "")
-        or any(_says_super(children) for children in _children(node))
-        for node in nodes
-    )
-
-
-def _parent(chain: list[Template]) -> Template | None:
-    template = chain[-1]
-    for node in template.nodelist:
-        if isinstance(node, ExtendsNode):
-            name = getattr(node.parent_name, "var", None)
-            if isinstance(name, str):
-                # A template may extend the one of the same name that it hides, so those of the chain are left out.
-                skip = [level.origin for level in chain]
-                try:
-                    return template.engine.find_template(name, skip=skip)[0]
-                except TemplateDoesNotExist:
-                    return None
-    return None
-
-
-def _blocks_of(nodes: Iterable[Node]) -> Iterator[BlockNode]:
-    for node in nodes:
-        if isinstance(node, BlockNode):
-            yield node
-        for children in _children(node):
-            yield from _blocks_of(children)
-
-
-def _children(node: Node) -> list[NodeList]:
-    if hasattr(node, "conditions_nodelists"):
-        return [nodes for _condition, nodes in node.conditions_nodelists]
-    return [
-        nodes for name in node.child_nodelists if isinstance(nodes := getattr(node, name, None), NodeList)
-    ]
