@@ -38,7 +38,7 @@ INSTALLED_APPS = [
     "forks.checkout.apps.CheckoutConfig",
     "oscar.apps.address.apps.AddressConfig",
     "forks.shipping.apps.ShippingConfig",
-    "oscar.apps.catalogue.apps.CatalogueConfig",
+    "forks.catalogue.apps.CatalogueConfig",
     "oscar.apps.catalogue.reviews.apps.CatalogueReviewsConfig",
     "oscar.apps.communication.apps.CommunicationConfig",
     "forks.partner.apps.PartnerConfig",
@@ -70,8 +70,9 @@ INSTALLED_APPS = [
     "django_tables2",
 ]
 
-# These two change methods only, never a column.
+# These change methods only, never a column.
 MIGRATION_MODULES = {
+    "catalogue": "oscar.apps.catalogue.migrations",
     "partner": "oscar.apps.partner.migrations",
     "shipping": "oscar.apps.shipping.migrations",
 }
