@@ -12,7 +12,7 @@ class OscarIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from oscar_integration import audit, receivers
+        from oscar_integration import audit, receivers, stages
         from oscar_integration import checks as ours
         from oscar_integration.checkout import extend_checkout
         from oscar_integration.gifts import FreeProductKind
@@ -23,14 +23,10 @@ class OscarIntegrationConfig(AppConfig):
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
         receivers.connect()
+        stages.connect()
         audit.register()
         reward_kinds.register(FreeProductKind())
         triggers.register(BuysFromRange())
         triggers.register(BuysProductClass())
-        for check in (
-            ours.check_app_order,
-            ours.check_payment_view,
-            ours.check_settings,
-            ours.check_statuses,
-        ):
+        for check in ours.CHECKS:
             checks.register(check, "referrals")

@@ -16,8 +16,7 @@ from django.contrib import messages
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils.formats import date_format
 from django.utils.functional import SimpleLazyObject, empty
 from django.utils.html import conditional_escape
@@ -27,7 +26,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 from oscar.core.utils import redirect_to_referrer
 
-from oscar_integration import basket_gifts, vouchers
+from oscar_integration import basket_gifts, conf, vouchers
 from oscar_integration.basket_gifts import total_words
 from oscar_integration.remembered import memory, remember
 from oscar_integration.vouchers import applied_codes, apply_offers
@@ -36,9 +35,8 @@ from wagtail_referrals import credit, people, rewards, tracking
 if TYPE_CHECKING:
     from oscar.apps.basket.views import BasketView as _BasketView
     from oscar.apps.basket.views import VoucherAddView as _VoucherAddView
-    from oscar.apps.checkout.views import PaymentDetailsView as _CheckoutView
 else:
-    _BasketView = _VoucherAddView = _CheckoutView = object
+    _BasketView = _VoucherAddView = object
 
 logger = logging.getLogger("oscar_integration")
 
@@ -251,6 +249,9 @@ def synchronise(request: HttpRequest, claim: Any, *, also: str = "") -> bool:
     if not basket.pk or not basket.can_be_edited:
         return False
     grants = list(claim.discounts.all())
+    waits = any(grant.state == "offered" for grant in grants)
+    if waits and conf.gives_vouchers() and rewards.issue_waiting(claim=claim):
+        grants, waits = list(claim.discounts.all()), False
     removed = set(memory(request).get("removed", ()))
     usable = [grant.code for grant in grants if grant.state == "issued" and grant.code not in removed]
     gone = {grant.code: grant.reason for grant in grants if grant.state == "void"}
@@ -269,6 +270,8 @@ def synchronise(request: HttpRequest, claim: Any, *, also: str = "") -> bool:
         # Should it go again, that is news again.
         remember(request, told=[pk for pk in memory(request).get("told", ()) if pk != claim.pk])
     _say_withheld(request, claim, gone, lost)
+    if waits:
+        _say_waiting(request, claim)
     return bool(added) or news
 
 
@@ -468,6 +471,23 @@ def _say_withheld(request: HttpRequest, claim: Any, gone: dict[str, str], lost: 
     messages.warning(request, text, fail_silently=True)
 
 
+def _say_waiting(request: HttpRequest, claim: Any) -> None:
+    """Say once for each invitation that its discount waits: the shop gives none at present."""
+    told = list(memory(request).get("told", ()))
+    if claim.pk in told:
+        return
+    remember(request, told=[*told, claim.pk])
+    messages.info(
+        request,
+        _(
+            "Your invitation is saved until %(date)s. Its discount cannot be used in the shop at the moment: "
+            "the total is without it."
+        )
+        % {"date": date_format(localtime(claim.expires_at), "DATE_FORMAT")},
+        fail_silently=True,
+    )
+
+
 # Oscar's basket page and its voucher field
 
 
@@ -592,23 +612,3 @@ def accept_code(request: HttpRequest, text: str) -> bool:
         if not synchronise(request, typed.claim, also=also):
             messages.success(request, f"{typed.message} {also}".strip(), fail_silently=True)
     return True
-
-
-# Oscar's checkout
-
-
-class ReferralCheckoutMixin(_CheckoutView):
-    """For the views of the payment step and the preview: the discount is right before the total is shown."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            if request.method == "POST" and request.POST.get("action") == "place_order":
-                if has_trace(request) and not request.basket.is_empty and lost_since_shown(request):  # type: ignore[attr-defined]
-                    return HttpResponseRedirect(reverse("checkout:payment-details"))
-            else:
-                with transaction.atomic():
-                    at_checkout(request)
-        except Exception:
-            logger.exception("The invitation of a basket could not be looked at during checkout")
-        response: HttpResponse = super().dispatch(request, *args, **kwargs)
-        return response

@@ -23,6 +23,9 @@ DEFAULTS: Final[dict[str, Any]] = {
     "REFUNDED_STATUSES": ("Refunded",),
     # Codes of the payment event types that record money given back.
     "REFUND_EVENTS": ("refund", "refunded"),
+    # Does the shop give discounts and gifts: the friend's, and rewards that are one? False: none is issued. What was
+    # issued before stays good, and what was promised waits.
+    "VOUCHERS": True,
     # May customers pay with their credit at Oscar's checkout? False: no view of the checkout is touched.
     "CREDIT_AT_CHECKOUT": True,
     # Currency -> the smallest amount that the card may be charged beside credit, as text ("0.50").
@@ -63,6 +66,11 @@ def refunded_statuses() -> frozenset[str]:
 def refund_event_codes() -> frozenset[str]:
     """Codes of ``PaymentEventType`` that mean "money was given back"."""
     return _statuses("REFUND_EVENTS")
+
+
+def gives_vouchers() -> bool:
+    """Whether friends' discounts, and rewards that are discounts or gifts, are issued."""
+    return bool(get("VOUCHERS"))
 
 
 def credit_at_checkout() -> bool:

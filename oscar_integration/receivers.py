@@ -29,10 +29,11 @@ from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
 from oscar_integration.refunds import return_credit_of_cancelled
 from oscar_integration.repair import attribute_missed, capture_missed, return_missed
+from oscar_integration.steps import on_entering_view
 from wagtail_referrals import people, rewards
 from wagtail_referrals.referrals import referrals_of, register_friend
 from wagtail_referrals.referrals.models import Purchase
-from wagtail_referrals.signals import sweeping
+from wagtail_referrals.signals import entering_view, sweeping
 
 logger = logging.getLogger("oscar_integration")
 
@@ -125,10 +126,20 @@ def on_pre_payment(sender: Any, view: Any, **kwargs: Any) -> None:
 # The order
 
 
+def _capture(order: Any) -> None:
+    """Spend what was set aside for the order.
+
+    Where credit was switched off meanwhile, it cannot be known now whether the card was charged without it: the sweep
+    spends what lacks, once the order's payments are there.
+    """
+    if conf.credit_at_checkout():
+        capture_for_order(order)
+
+
 def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
     """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
     # Also for an order that was there before it was placed, or whose credit could not be spent when it was made.
-    capture_for_order(order)
+    _capture(order)
     try:
         if user is not None and user.pk is not None and user.pk == order.user_id:
             # Oscar has them at hand, and asks the database for them again later.
@@ -220,7 +231,7 @@ def on_order_saved(
 ) -> None:
     """Shops also write the status directly, which sends no signal of Oscar's. A new order is paid with credit."""
     if created and not raw:
-        capture_for_order(instance)
+        _capture(instance)
     if raw or not _concerns_status(created, update_fields):
         return
     look_soon(instance.pk, instance)
@@ -266,7 +277,7 @@ def on_source_saved(sender: Any, instance: Any, created: bool, raw: bool = False
 def connect() -> None:
     """Called once, from the app's ``ready``."""
 
-    def listen(signal: Any, receiver: Callable[..., None], sender: Any = None) -> None:
+    def listen(signal: Any, receiver: Callable[..., Any], sender: Any = None) -> None:
         name = f"oscar_integration.{receiver.__name__}.{sender.__name__ if sender is not None else ''}"
         signal.connect(receiver, sender=sender, dispatch_uid=name)
 
@@ -277,6 +288,7 @@ def connect() -> None:
     listen(user_registered, on_registration)
     listen(start_checkout, on_start_checkout)
     listen(pre_payment, on_pre_payment)
+    listen(entering_view, on_entering_view)
     listen(order_placed, on_order_placed)
     for repair in (attribute_missed, capture_missed, return_missed):
         listen(sweeping, repair)
@@ -292,12 +304,10 @@ def connect() -> None:
 
 
 def _extend_views() -> None:
-    """The basket page and the last pages of the checkout, on top of whatever views the shop has."""
+    """The basket page and its voucher field, on top of whatever views the shop has."""
     for label, name, mixin in (
         ("basket", "summary_view", baskets.ReferralBasketMixin),
         ("basket", "add_voucher_view", baskets.ReferralCodeMixin),
-        ("checkout", "payment_method_view", baskets.ReferralCheckoutMixin),
-        ("checkout", "payment_details_view", baskets.ReferralCheckoutMixin),
     ):
         config = apps.get_app_config(label)
         view = getattr(config, name, None)

@@ -47,6 +47,11 @@ class OscarShop:
         use_discount(request, grant)
         return reverse("basket:summary")
 
+    # Credit
+
+    def takes_credit(self) -> bool:
+        return conf.credit_at_checkout()
+
     # Orders
 
     def facts(self, references: Sequence[str]) -> Mapping[str, Facts]:

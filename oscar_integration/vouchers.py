@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 from oscar.core.utils import get_default_currency
 
-from oscar_integration import gifts
+from oscar_integration import conf, gifts
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import DiscountRequest
 from wagtail_referrals.people import keyed_hash
@@ -79,7 +79,12 @@ def apply_offers(request: HttpRequest) -> None:
 
 
 def issue(request: DiscountRequest) -> str:
-    """Make the voucher of a discount and return its code; asked again, the code of the one that was made."""
+    """Make the voucher of a discount and return its code; asked again, the code of the one that was made.
+
+    "" while the shop gives no vouchers.
+    """
+    if not conf.gives_vouchers():
+        return ""
     Voucher = get_model("voucher", "Voucher")
     code = code_for(request.reference)
     if Voucher.objects.filter(code=code).exists():

@@ -11,5 +11,8 @@ reward_changed = Signal()
 purchase_recorded = Signal()
 # Within the transaction that did it: a guest who refers has opened an account. advocate: Advocate
 guest_adopted = Signal()
+# Before the view of every request: a shop looks at the visitor's basket on some pages. What a receiver answers, an
+# HttpResponse or None, is shown instead. It costs every page: ask the cheapest question first. request: HttpRequest
+entering_view = Signal()
 # At the start of a sweep: a shop makes up for what it missed. now: datetime
 sweeping = Signal()

@@ -25,7 +25,7 @@ from oscar.core.loading import get_class, get_model
 from example_site.backoffice import orders
 from example_site.card.gateway import ACCEPTED
 from oscar_integration import attach_claim, attribution, receivers
-from oscar_integration.basket import ReferralCheckoutMixin, ReferralCodeMixin
+from oscar_integration.basket import ReferralCodeMixin
 from oscar_integration.capture import _leave_for_good
 from tests.oscar_integration.shopping import Friend, create_order, fill_basket, shop_voucher
 from wagtail_referrals import credit, rewards
@@ -433,7 +433,6 @@ def test_forged_cookies_and_tokens_are_ignored(friend: Friend, mat: Any, terms: 
 @pytest.mark.django_db
 def test_our_views_are_on_top_of_the_shops(settings: Any) -> None:
     assert issubclass(resolve("/en/basket/vouchers/add/").func.view_class, ReferralCodeMixin)
-    assert issubclass(resolve("/en/checkout/preview/").func.view_class, ReferralCheckoutMixin)
     before = apps.get_app_config("basket").add_voucher_view
     count = len(order_placed.receivers)
     receivers.connect()

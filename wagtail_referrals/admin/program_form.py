@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import (
@@ -30,6 +31,7 @@ from wagtail_referrals.kinds import (
     RewardKind,
     Trigger,
     join_option_fields,
+    objection_to,
     option_owners,
     reward_kinds,
     triggers,
@@ -43,6 +45,23 @@ from wagtail_referrals.programs.models import (
     ProgramText,
     language_choices,
 )
+
+
+class KindSelect(forms.Select):
+    """Kinds that the shop cannot give at present are there, said to be so, and cannot be chosen."""
+
+    def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(name, value, label, *args, **kwargs)
+        if _is_forbidden(str(value)):
+            option["label"] = gettext("%(what)s (not at present)") % {"what": label}
+            # What was chosen before stays, so that what is wrong with it can be read.
+            option["attrs"]["disabled"] = not option["selected"]
+        return option
+
+
+def _is_forbidden(kind_key: str) -> bool:
+    objection = objection_to(reward_kinds.get(kind_key)) if kind_key in reward_kinds else None
+    return objection is not None and objection.forbids
 
 
 class ProgramRuleForm(WagtailAdminModelForm):
@@ -230,7 +249,7 @@ RULE_PANELS = [
     OptionsPanel(triggers, classname="referral-rule__options"),
     FieldRowPanel(
         [
-            FieldPanel("kind", classname="referral-rule__kind"),
+            FieldPanel("kind", classname="referral-rule__kind", widget=KindSelect),
             FieldPanel("amounts", classname="referral-rule__amounts"),
             FieldPanel("percent", classname="referral-rule__percent"),
         ]
@@ -313,7 +332,10 @@ def program_edit_handler() -> TabbedInterface:
 def form_rules() -> dict[str, Any]:
     """What the form's script needs to know: which fields a kind or a moment uses, which sides it is for."""
     return {
-        "kinds": {kind.key: _used(kind, kind.value_fields) for kind in reward_kinds},
+        "kinds": {
+            kind.key: _used(kind, kind.value_fields) | {"forbidden": _is_forbidden(kind.key)}
+            for kind in reward_kinds
+        },
         "triggers": {
             trigger.key: _used(trigger, ["occurrence"] if trigger.on == "tier" else [])
             for trigger in triggers

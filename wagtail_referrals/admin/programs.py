@@ -41,6 +41,7 @@ from wagtail_referrals.programs import (
     Preset,
     ProgramState,
     draft_data,
+    forbidden_hints,
     presets,
     program_audience_hints,
     program_hints,
@@ -58,6 +59,11 @@ def latest_name(program: Program) -> str:
     return (program.latest_revision.object_str if program.latest_revision else "") or str(program)
 
 
+def in_words(program: Program) -> str:
+    """The sentence, and what the shop cannot give of it at present."""
+    return " ".join([sentence(draft_data(program)), *forbidden_hints(program.rules.all())])
+
+
 class ProgramIndexView(IndexView):
     # Exports of whole tables are not offered.
     FORMATS = ()
@@ -67,7 +73,7 @@ class ProgramIndexView(IndexView):
         # Without bulk actions: "select all" goes past the filter, and programs are few.
         return [
             self._get_title_column("name", accessor=latest_name, classname="referral-title", width="26%"),
-            Column("sentence", label=_("In words"), accessor=lambda program: sentence(draft_data(program))),
+            Column("sentence", label=_("In words"), accessor=in_words),
             StatusTagColumn(
                 "state",
                 label=_("State"),
@@ -181,6 +187,7 @@ class ProgramCreateView(ProgramFormMixin, CreateView):
                 "description": preset.description,
                 "icon": preset.icon,
                 "sentence": self.words_of(preset),
+                "hints": forbidden_hints(preset.build().rules.all()),
                 "url": f"{self.add_url}?preset={preset.key}",
             }
             for preset in presets

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,7 +40,10 @@ class DiscountIssuer(Protocol):
     """The part of the shop that reward kinds use."""
 
     def issue_discount(self, request: DiscountRequest) -> str:
-        """Make the discount usable; the code under which the shop knows it."""
+        """Make the discount usable; the code under which the shop knows it.
+
+        "" where the shop gives no discounts at present: it stays promised, and the shop is asked again by each sweep.
+        """
 
     def void_discount(self, code: str) -> bool:
         """Make it unusable for good. Without effect on an order that used it. Twice is once.
@@ -110,6 +113,32 @@ class RewardKind(HasOptions):
 
 
 reward_kinds: Registry[RewardKind] = Registry("reward kind")
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What the shop says against a kind of reward at present, in a sentence for editors.
+
+    ``forbids``: nobody may be promised it; else it is only something to think about.
+    """
+
+    words: str
+    forbids: bool
+
+
+_objectors: list[Callable[[RewardKind], Objection | None]] = []
+
+
+def register_objector(ask: Callable[[RewardKind], Objection | None]) -> None:
+    """Let the shop be asked about each kind, whenever an editor writes a program. Called from ``AppConfig.ready()``."""
+    if ask not in _objectors:
+        _objectors.append(ask)
+
+
+def objection_to(kind: RewardKind) -> Objection | None:
+    """What the shop says against this kind at present; one that forbids it goes first."""
+    found = [objection for ask in _objectors if (objection := ask(kind)) is not None]
+    return min(found, key=lambda objection: not objection.forbids, default=None)
 
 
 def reward_kind_choices() -> list[tuple[str, object]]:

@@ -23,7 +23,7 @@ from wagtail.models import Site
 from wagtail_referrals import credit
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.messages.models import Message
-from wagtail_referrals.referrals import reason_for_advocate, reason_words, timeline
+from wagtail_referrals.referrals import get_shop, reason_for_advocate, reason_words, timeline
 from wagtail_referrals.referrals.timeline import money_words
 
 logger = logging.getLogger("wagtail_referrals")
@@ -140,7 +140,10 @@ def _context(message: Message) -> dict[str, Any]:
         "account_url": link,
         "language": translation.get_language(),
         # What is counted in points, and things, pay for no order.
-        "pays": bool(currency) and credit.is_money(currency),
+        "pays": bool(currency) and credit.is_money(currency) and get_shop().takes_credit(),
+        "waits": _is_discount(message.data)
+        and message.kind == "reward_given"
+        and not message.data.get("code"),
         "is_for_reader": bool(currency) or _is_discount(message.data),
         "day": date_format(date.fromisoformat(until), "DATE_FORMAT") if until else "",
         **(special.context(message) if special is not None else {}),

@@ -55,8 +55,9 @@ def _use(reward: Reward, rule: Rule | None, now: datetime) -> dict[str, str]:
     found = {}
     until = None
     if kind.is_discount:
+        # Without a code it cannot be used yet, and its time has not begun.
         found["code"] = reward.discount.code
-        until = reward.discount.expires_at
+        until = reward.discount.expires_at if reward.discount.code else None
     elif isinstance(kind, LedgerKind) and rule is not None and rule.expires_days:
         until = now + timedelta(days=rule.expires_days)
     if until is not None:

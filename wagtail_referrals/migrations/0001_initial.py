@@ -611,7 +611,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='discountgrant',
-            index=models.Index(condition=models.Q(('state', 'issued')), fields=['user'], name='referrals_discount_to_use'),
+            index=models.Index(condition=models.Q(('state__in', ['offered', 'issued'])), fields=['user'], name='referrals_discount_to_use'),
+        ),
+        migrations.AddIndex(
+            model_name='discountgrant',
+            index=models.Index(condition=models.Q(('state', 'offered')), fields=['created_at'], name='referrals_discount_waits'),
         ),
         migrations.AddConstraint(
             model_name='discountgrant',

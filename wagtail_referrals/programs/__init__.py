@@ -26,7 +26,12 @@ from wagtail_referrals.programs.difference import (
 from wagtail_referrals.programs.names import program_names, programs_naming
 from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
 from wagtail_referrals.programs.presets import Preset, presets
-from wagtail_referrals.programs.problems import program_hints, program_problems, rule_problems
+from wagtail_referrals.programs.problems import (
+    forbidden_hints,
+    program_hints,
+    program_problems,
+    rule_problems,
+)
 from wagtail_referrals.programs.states import ProgramState, program_states
 from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
 from wagtail_referrals.programs.versions import publishers, versions_in_force
@@ -65,6 +70,7 @@ __all__ = [
     "differences",
     "draft_data",
     "either_words",
+    "forbidden_hints",
     "forget_open_terms",
     "friend_gets",
     "heal_terms",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
@@ -9,7 +10,15 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf, credit
-from wagtail_referrals.kinds import OPTION_PREFIX, Rule, Side, option_owners, reward_kinds, triggers
+from wagtail_referrals.kinds import (
+    OPTION_PREFIX,
+    Rule,
+    Side,
+    objection_to,
+    option_owners,
+    reward_kinds,
+    triggers,
+)
 from wagtail_referrals.programs.amounts import as_decimals, friend_cost, local_amount
 
 # Above these, somebody probably typed a nought too many. Amounts in a currency with cents.
@@ -83,7 +92,10 @@ def _kind_problems(row: RuleRow, side: str, found: dict[str, str]) -> None:
         found["kind"] = gettext("This site no longer knows this kind of reward. Choose another one.")
         return
     kind = reward_kinds.get(row.kind)
-    if side in Side.values and side not in kind.sides:
+    objection = objection_to(kind)
+    if objection is not None and objection.forbids:
+        found["kind"] = objection.words
+    elif side in Side.values and side not in kind.sides:
         found["kind"] = gettext("“%(what)s” cannot be given to %(who)s.") % {
             "what": kind.label,
             "who": Side(side).label,
@@ -113,6 +125,9 @@ def rule_hints(row: RuleRow) -> list[str]:
     """What is possible but hardly meant, about a rule without problems."""
     hints = []
     kind = reward_kinds.get(row.kind)
+    objection = objection_to(kind)
+    if objection is not None:
+        hints.append(objection.words)
     if "amounts" in kind.value_fields:
         missing = [code for code in conf.currencies() if not _decimals(row.amounts).get(code)]
         if missing:
@@ -147,11 +162,12 @@ def rule_hints(row: RuleRow) -> list[str]:
 def program_hints(program: Any, rules: list[Any]) -> list[str]:
     """What an editor should think about before publishing, whole sentences. ``rules``: its rows, saved or not."""
     sound = [row for row in rules if not rule_problems(row)]
-    hints = []
+    hints = forbidden_hints(rules)
     if not rules:
         hints.append(gettext("Nobody gets anything yet: add a reward."))
     elif not sound:
-        hints.append(gettext("Nobody gets anything yet: no reward is complete."))
+        if not hints:
+            hints.append(gettext("Nobody gets anything yet: no reward is complete."))
     else:
         if not any(row.side == Side.FRIEND for row in sound):
             hints.append(
@@ -165,7 +181,19 @@ def program_hints(program: Any, rules: list[Any]) -> list[str]:
         hints += rule_hints(row)
     hints += _time_hints(program, sound)
     hints += _budget_hints(program, sound)
-    return hints
+    # The same thing may be said of several rules.
+    return list(dict.fromkeys(hints))
+
+
+def forbidden_hints(rules: Iterable[Any]) -> list[str]:
+    """What the program promises, or would, and the shop cannot give at present."""
+    kinds = {row.kind: reward_kinds.get(row.kind) for row in rules if row.kind in reward_kinds}
+    objections = {key: objection_to(kind) for key, kind in kinds.items()}
+    return [
+        gettext("“%(what)s”: %(objection)s") % {"what": kinds[key].label, "objection": found.words}
+        for key, found in objections.items()
+        if found is not None and found.forbids
+    ]
 
 
 def _time_hints(program: Any, sound: list[Any]) -> list[str]:

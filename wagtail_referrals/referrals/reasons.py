@@ -38,6 +38,7 @@ REASONS: Final[dict[str, Any]] = {
     "below_minimum": _("after a refund the order is below the minimum"),
     "partly_refunded": _("a part of the order was refunded"),
     # Discounts
+    "waits": _("it is saved, and cannot be used in the shop at the moment"),
     "lapsed": _("the days to order are over"),
     "replaced": _("another invitation took its place"),
     "revoked": _("it was withdrawn"),

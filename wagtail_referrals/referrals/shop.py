@@ -115,6 +115,9 @@ class Shop(DiscountIssuer, Protocol):
         Where to lead them then; "" where the shop has no such basket, and the code is to be typed.
         """
 
+    def takes_credit(self) -> bool:
+        """Can customers pay with their credit at present? For what they are told about it; no query."""
+
     def start_url(self, request: HttpRequest) -> str:
         """Where a friend begins to shop."""
 

@@ -28,6 +28,13 @@ WORDS: Final[dict[str, Any]] = {
     "claim_lapsed": _("The invitation has ended: %(reason)s."),
     "basket": _("The invitation was tied to a basket."),
     "discount_issued": _("The friend's discount was put into the basket: %(gift)s."),
+    "discount_waits": _(
+        "The friend is promised a discount, %(gift)s. The shop gives none at present: it waits until it does."
+    ),
+    "reward_waits": _(
+        "The shop gives no discounts at present: the reward %(of_side)s waits until it does: %(gift)s."
+    ),
+    "reward_usable": _("The reward %(of_side)s can be used now: %(gift)s."),
     "discount_again": _("The order was cancelled before delivery: the friend has the discount again."),
     "discount_withdrawn": _("The discount was withdrawn: %(reason)s."),
     "discount_reopened": _(

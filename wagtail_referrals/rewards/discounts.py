@@ -6,6 +6,7 @@ Where only the person stood against it, another person behind the same invitatio
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,6 +24,8 @@ from wagtail_referrals.referrals import get_shop, mark_due, referrals_of, timeli
 from wagtail_referrals.referrals.models import Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
+
+logger = logging.getLogger("wagtail_referrals")
 
 ALIVE = (DiscountGrant.State.OFFERED, DiscountGrant.State.ISSUED)
 # Reasons that speak of the person, and may be gone when they correct their address.
@@ -80,6 +83,8 @@ def discount_refusal(
         return grant.reason or "revoked"
     if grant.state == DiscountGrant.State.USED:
         return "used"
+    if grant.state == DiscountGrant.State.OFFERED:
+        return "waits"
     if grant.expires_at is not None and (now or timezone.now()) > grant.expires_at:
         return "lapsed"
     if grant.user_id is not None:
@@ -99,7 +104,8 @@ def minimum_to_use(rule: Rule) -> dict[str, Decimal]:
     return {} if earned else dict(rule.minimum_spend)
 
 
-def _issue(grant: DiscountGrant, rule: Rule) -> None:
+def _issue(grant: DiscountGrant, rule: Rule) -> bool:
+    """Ask the shop to make it usable. ``False`` where it gives no discounts at present: the grant waits as offered."""
     grant.code = get_shop().issue_discount(
         DiscountRequest(
             reference=f"discount:{grant.token}",
@@ -111,8 +117,76 @@ def _issue(grant: DiscountGrant, rule: Rule) -> None:
             options=dict(rule.options),
         )
     )
-    grant.state = DiscountGrant.State.ISSUED
+    grant.state = DiscountGrant.State.ISSUED if grant.code else DiscountGrant.State.OFFERED
     grant.save(update_fields=["code", "state"])
+    return bool(grant.code)
+
+
+def issue_waiting(*, claim: Claim | None = None, now: datetime | None = None) -> list[DiscountGrant]:
+    """Make usable what was promised while the shop gave no discounts; of one claim, or all. Those that are it now.
+
+    At once from two processes, or after one that died, each is issued once: the shop answers with the same code. The
+    friend's discount ends with the invitation; the time of a reward begins when it can be used.
+    """
+    moment = now or timezone.now()
+    waiting = DiscountGrant.objects.filter(state=DiscountGrant.State.OFFERED)
+    waiting = waiting.exclude(claim__isnull=False, expires_at__lt=moment)
+    if claim is not None:
+        waiting = waiting.filter(claim=claim)
+    issued = []
+    for pk in list(waiting.order_by("created_at", "pk").values_list("pk", flat=True)):
+        try:
+            grant = _issue_one(pk, moment)
+        except Exception:
+            # The others need not wait for it.
+            logger.exception("Discount %s could not be issued; the next sweep will try again.", pk)
+            continue
+        if grant is None:
+            continue
+        if not grant.code:
+            # The shop still gives none.
+            break
+        issued.append(grant)
+    return issued
+
+
+def _issue_one(pk: int, now: datetime) -> DiscountGrant | None:
+    """``None`` where another process was faster, or this site does not know the rule's kind at present."""
+    with transaction.atomic():
+        grant = (
+            DiscountGrant.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("terms", "claim", "reward__referral")
+            .filter(pk=pk, state=DiscountGrant.State.OFFERED)
+            .first()
+        )
+        rule = parse(grant.terms).rule(str(grant.rule_key)) if grant is not None else None
+        if grant is None or rule is None or rule.kind not in reward_kinds:
+            return None
+        if grant.reward_id is not None and rule.expires_days:
+            grant.expires_at = now + timedelta(days=rule.expires_days)
+            grant.save(update_fields=["expires_at"])
+        if _issue(grant, rule):
+            _record_issued(grant, rule, now)
+    return grant
+
+
+def _record_issued(grant: DiscountGrant, rule: Rule, now: datetime) -> None:
+    """Put into the timeline that the friend, or the customer, has it now; or that it waits."""
+    waits = grant.state == DiscountGrant.State.OFFERED
+    if grant.reward is not None:
+        kind = "reward_waits" if waits else "reward_usable"
+        data: dict[str, Any] = {"side": grant.reward.side, "gift": kept_gift(rule)}
+    else:
+        kind = "discount_waits" if waits else "discount_again" if grant.issue else "discount_issued"
+        data = {"gift": kept_gift(rule)}
+    timeline.record(
+        kind,
+        claim=grant.claim,
+        referral=grant.reward.referral if grant.reward is not None else None,
+        data=data,
+        key=f"discount_waits:{grant.pk}:{grant.token}" if waits else f"discount:{grant.pk}:{grant.token}",
+        now=now,
+    )
 
 
 def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: datetime) -> list[DiscountGrant]:
@@ -136,13 +210,7 @@ def offer_discounts(claim: Claim, terms: TermsData, *, issue: int = 0, now: date
         )
         if created:
             _issue(grant, rule)
-            timeline.record(
-                "discount_again" if issue else "discount_issued",
-                claim=claim,
-                data={"gift": kept_gift(rule)},
-                key=f"discount:{grant.pk}",
-                now=now,
-            )
+            _record_issued(grant, rule, now)
         made.append(grant)
     return made
 
@@ -172,7 +240,7 @@ def offer_again(claim: Claim, terms: TermsData, *, reference: str, now: datetime
         grant.save(update_fields=["token", "code", "reason", "expires_at"])
         _issue(grant, rule)
         timeline.record(
-            "discount_again",
+            "discount_again" if grant.code else "discount_waits",
             claim=claim,
             data={"gift": kept_gift(rule)},
             key=f"discount_again:{grant.token}",
@@ -237,7 +305,7 @@ def _reopen(claim: Claim, terms: TermsData, *, user: Any, email_hash: str, now: 
         grant.refresh_from_db()
         _issue(grant, rule)
         timeline.record(
-            "discount_reopened",
+            "discount_reopened" if grant.code else "discount_waits",
             claim=claim,
             data={"gift": kept_gift(rule)},
             key=f"discount_reopened:{token}",
@@ -373,11 +441,15 @@ def rewards_discounts(terms: TermsData) -> bool:
 
 
 def usable_rewards(user: Any, *, now: datetime | None = None) -> list[DiscountGrant]:
-    """Rewards of this customer that are discounts and have not been used yet, the newest first. One query."""
+    """Rewards of this customer that are discounts and have not been used yet, the newest first. One query.
+
+    One that waits until the shop gives discounts has no code yet.
+    """
     moment = now or timezone.now()
+    waits = Q(state=DiscountGrant.State.OFFERED)
     return list(
-        DiscountGrant.objects.filter(user=user, state=DiscountGrant.State.ISSUED, reward__isnull=False)
-        .filter(Q(expires_at=None) | Q(expires_at__gte=moment))
+        DiscountGrant.objects.filter(user=user, state__in=ALIVE, reward__isnull=False)
+        .filter(Q(expires_at=None) | Q(expires_at__gte=moment) | waits)
         .select_related("terms", "reward")
         .order_by("-created_at", "-pk")
     )
@@ -397,7 +469,7 @@ def follow_orders(referral: Referral, *, now: datetime) -> None:
     used = list(
         DiscountGrant.objects.filter(reward__referral=referral)
         .exclude(used_reference="")
-        .filter(Q(state=DiscountGrant.State.USED, issue=0) | Q(state=DiscountGrant.State.ISSUED, issue=1))
+        .filter(Q(state=DiscountGrant.State.USED, issue=0) | Q(state__in=ALIVE, issue=1))
         .select_related("terms", "claim", "reward__referral")
     )
     facts = get_shop().facts(sorted({grant.used_reference for grant in used})) if used else {}
@@ -408,8 +480,9 @@ def follow_orders(referral: Referral, *, now: datetime) -> None:
         never = order.cancelled and order.shipped_at is None
         if never and grant.state == DiscountGrant.State.USED:
             _give_again(grant, now)
-        elif not never and grant.state == DiscountGrant.State.ISSUED:
-            get_shop().void_discount(grant.code)
+        elif not never and grant.state in ALIVE:
+            if grant.code:
+                get_shop().void_discount(grant.code)
             grant.state, grant.issue = DiscountGrant.State.USED, 0
             grant.save(update_fields=["state", "issue"])
 
@@ -437,6 +510,8 @@ def _give_again(grant: DiscountGrant, now: datetime) -> None:
         key=f"reward_again:{grant.token}",
         now=now,
     )
+    if not grant.code:
+        _record_issued(grant, rule, now)
 
 
 def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
@@ -461,7 +536,8 @@ def give_discount(reward: Reward, rule: Rule, *, now: datetime) -> None:
             # Its time begins anew: else it might have ended before it is given.
             grant.expires_at = expires_at
             grant.save(update_fields=["reason", "code", "token", "expires_at"])
-        _issue(grant, rule)
+        if not _issue(grant, rule):
+            _record_issued(grant, rule, now)
 
 
 def take_discount_back(reward: Reward, reason: str, *, now: datetime) -> bool:

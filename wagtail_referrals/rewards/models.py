@@ -171,7 +171,15 @@ class DiscountGrant(models.Model):
                 name="referrals_discount_order",
                 condition=Q(reward__isnull=False) & ~Q(used_reference=""),
             ),
-            models.Index(fields=["user"], name="referrals_discount_to_use", condition=Q(state="issued")),
+            models.Index(
+                fields=["user"],
+                name="referrals_discount_to_use",
+                condition=Q(state__in=["offered", "issued"]),
+            ),
+            # What was promised while the shop gave no discounts; nothing otherwise.
+            models.Index(
+                fields=["created_at"], name="referrals_discount_waits", condition=Q(state="offered")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -332,6 +332,6 @@ def typed_code(
             claim,
             gettext("The discount cannot be used: %(reason)s.") % {"reason": reason_words(withdrawn.reason)},
         )
-    return TypedCode(
-        "accepted", claim, gettext("Invitation saved: %(gift)s.") % {"gift": friend_gets(parse(claim.terms))}
-    )
+    gift = friend_gets(parse(claim.terms))
+    saved = gettext("Invitation saved: %(gift)s.") % {"gift": gift} if gift else gettext("Invitation saved.")
+    return TypedCode("accepted", claim, saved)

@@ -13,6 +13,7 @@ from wagtail_referrals import credit, signals
 from wagtail_referrals.programs import heal_terms
 from wagtail_referrals.referrals import Facts, get_shop
 from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.rewards.discounts import issue_waiting
 from wagtail_referrals.rewards.models import SweepRun
 from wagtail_referrals.rewards.promise import lapse_claims
 from wagtail_referrals.rewards.settle import RETRY, ReadBeforehand, settle
@@ -30,7 +31,7 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     moment = now or timezone.now()
     run = SweepRun.objects.create(started_at=moment)
     signals.sweeping.send_robust(sender=SweepRun, now=moment)
-    for step in (heal_terms, credit.expire_reservations, credit.expire, lapse_claims):
+    for step in (heal_terms, credit.expire_reservations, credit.expire, lapse_claims, issue_waiting):
         try:
             step(now=moment)
         except Exception:

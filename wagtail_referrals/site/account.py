@@ -24,7 +24,7 @@ from wagtail_referrals.kinds import LedgerKind, Side, reward_kinds
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.recognition import badges_of
-from wagtail_referrals.referrals import reason_for_advocate
+from wagtail_referrals.referrals import get_shop, reason_for_advocate
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
 from wagtail_referrals.site import offer as words
@@ -145,7 +145,8 @@ def friends_of(advocate: Advocate, number: Any) -> Page:
 class Discount:
     """A reward that is a discount and waits to be used: what it is, its code, until when, and where to use it.
 
-    Texts are in the current language; "" where there is nothing to say.
+    Without a code it cannot be used yet: the shop gives no discounts at present. Texts are in the current language; ""
+    where there is nothing to say.
     """
 
     words: str
@@ -170,7 +171,7 @@ def discounts_of(user: Any) -> list[Discount]:
                 minimum=programs.minimum_words(rule) if rewards.minimum_to_use(rule) else "",
                 code=grant.code,
                 until=date_format(timezone.localtime(grant.expires_at), "DATE_FORMAT")
-                if grant.expires_at
+                if grant.expires_at and grant.code
                 else "",
                 url=reverse("referrals:use_discount", args=[grant.token]),
             )
@@ -281,5 +282,6 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         "friends": friends_of(advocate, request.GET.get("page")),
         "discounts": discounts_of(request.user),
         "balances": [balance for balance in balances if not balance.unit],
+        "credit_pays": get_shop().takes_credit(),
         "points": [balance for balance in balances if balance.unit],
     }

@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
 
+from wagtail_referrals import signals
 from wagtail_referrals.tracking.cookie import Ticket, find_visit, read_ticket
 from wagtail_referrals.tracking.models import Visit
 
@@ -62,7 +63,7 @@ def arrival_of(request: HttpRequest) -> Arrival:
 
 
 class ReferralMiddleware:
-    """Gives every request its ``referral``. Reads and writes nothing itself."""
+    """Gives every request its ``referral``, and says when a view is entered. Reads and writes nothing itself."""
 
     sync_capable = True
     async_capable = True
@@ -76,3 +77,7 @@ class ReferralMiddleware:
         request.referral = Arrival(request)  # type: ignore[attr-defined]
         response: HttpResponseBase | Awaitable[HttpResponseBase] = self.get_response(request)
         return response
+
+    def process_view(self, request: HttpRequest, *args: Any) -> HttpResponseBase | None:
+        answers = signals.entering_view.send_robust(sender=type(self), request=request)
+        return next((answer for _who, answer in answers if isinstance(answer, HttpResponseBase)), None)

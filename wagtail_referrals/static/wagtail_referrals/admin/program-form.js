@@ -71,7 +71,7 @@
       [...select.options].forEach((option) => {
         const sides = known[option.value]?.sides;
         option.hidden = Boolean(side && sides && !sides.includes(side) && !option.selected);
-        option.disabled = option.hidden;
+        option.disabled = option.hidden || Boolean(known[option.value]?.forbidden && !option.selected);
       });
     }
 
