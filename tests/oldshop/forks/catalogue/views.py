@@ -26,7 +26,9 @@ class ProductCategoryView(CatalogueView):
 
     def get_queryset(self):
         self.category = get_object_or_404(Category, pk=self.kwargs["pk"])
-        return super().get_queryset().filter(categories__in=self.category.get_descendants_and_self()).distinct()
+        return (
+            super().get_queryset().filter(categories__in=self.category.get_descendants_and_self()).distinct()
+        )
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(category=self.category, summary=self.category.name, **kwargs)

@@ -8,11 +8,12 @@ BATCH = 5000
 
 
 def insert(model, names, rows):
-    """Write the rows, whose values are those of the named fields in this order; the other fields get their defaults.
+    """Write the rows, whose values are those of the fields in `names`, in this order; the others get their defaults.
 
     Values are what the database understands: keys for foreign keys, a UUID, a Decimal, an aware datetime.
     A key that is not named is given by the database.
     """
+    names = names.split()
     fields = {field.attname: field for field in model._meta.concrete_fields}
     rest = {
         name: "" if field.get_default() is None else field.get_default()
