@@ -24,6 +24,8 @@ DEFAULTS: Final[dict[str, Any]] = {
     "CURRENCIES": ["EUR"],
     # {"unit": code of the shop's points, "name": their name}, see ``points``. None: the shop has no points.
     "POINTS": None,
+    # Name of the site's own base template, in which our pages stand, see site.layout.
+    "BASE_TEMPLATE": None,
     "COOKIE_NAME": "referral",
     # None: the cookie belongs to the host that set it.
     "COOKIE_DOMAIN": None,

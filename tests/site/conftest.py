@@ -40,6 +40,13 @@ def publish(**values: Any) -> Any:
 
 
 @pytest.fixture
+def alone(settings: Any) -> None:
+    """Without the shop's layout: its header and footer read what they like."""
+    base = "wagtail_referrals/default_base.html"
+    settings.WAGTAIL_REFERRALS = {**settings.WAGTAIL_REFERRALS, "BASE_TEMPLATE": base}
+
+
+@pytest.fixture
 def terms(db: None) -> Any:
     return publish()
 

@@ -33,10 +33,9 @@ def strict(get_response):
 
 
 @pytest.fixture
-def shop(transactional_db, monkeypatch, settings):
+def shop(transactional_db, alone, monkeypatch, settings):
     """Our pages alone: the shop's own layout has scripts of its own."""
-    monkeypatch.setattr(layout, "BASES", ("wagtail_referrals/default_base.html",))
-    monkeypatch.setattr(layout, "ACCOUNT_BASES", ("wagtail_referrals/default_base.html",))
+    monkeypatch.setattr(layout, "ACCOUNT_BASE", "wagtail_referrals/default_base.html")
     settings.MIDDLEWARE = [f"{__name__}.strict", *settings.MIDDLEWARE]
     return publish()
 

@@ -29,11 +29,8 @@ header = st.text(
 
 
 @pytest.fixture
-def visitor(monkeypatch):
+def visitor(alone):
     """The landing page alone, which is where our own code is."""
-    from wagtail_referrals.site import layout
-
-    monkeypatch.setattr(layout, "BASES", ("wagtail_referrals/default_base.html",))
     return Client(headers={"user-agent": BROWSER})
 
 

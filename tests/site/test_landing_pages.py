@@ -14,17 +14,13 @@ from wagtail.images import get_image_model
 from wagtail.models import Locale, Page, PageViewRestriction, Site
 
 from tests.site.conftest import BROWSER, publish
-from wagtail_referrals.site import layout
 from wagtail_referrals.site.models import LandingPage
 from wagtail_referrals.site.picture import draw_picture
 from wagtail_referrals.tracking.models import Claim, Visit
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 FRENCH = {"user-agent": BROWSER, "accept-language": "fr"}
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch):
-    monkeypatch.setattr(layout, "BASES", ("wagtail_referrals/default_base.html",))
 
 
 @pytest.fixture

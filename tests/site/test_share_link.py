@@ -17,7 +17,6 @@ from wagtail_referrals import people, programs, tracking
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.attribution import watch_until
-from wagtail_referrals.site import layout
 from wagtail_referrals.tracking.models import Claim, Visit
 
 FRENCH = {"user-agent": BROWSER, "accept-language": "fr-FR,fr;q=0.9"}
@@ -25,12 +24,6 @@ FRENCH = {"user-agent": BROWSER, "accept-language": "fr-FR,fr;q=0.9"}
 
 def text_of(response) -> str:
     return html.unescape(response.content.decode())
-
-
-@pytest.fixture
-def alone(monkeypatch):
-    """Without the shop's layout: its header and footer read what they like."""
-    monkeypatch.setattr(layout, "BASES", ("wagtail_referrals/default_base.html",))
 
 
 def kind_of(response) -> str:

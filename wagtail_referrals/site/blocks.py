@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from django.template import Template, TemplateDoesNotExist
+from django.template import Template
 from django.template.base import Node, NodeList
 from django.template.loader_tags import BlockNode, ExtendsNode
 
@@ -12,7 +12,8 @@ from django.template.loader_tags import BlockNode, ExtendsNode
 def shown_blocks(template: Template) -> set[str]:
     """Names of the blocks that would be shown if a template that extends this one filled them.
 
-    Follows parents that are named in the source; what a template includes has no blocks to fill.
+    Follows parents that are named in the source; what a template includes has no blocks to fill. Raises
+    ``TemplateDoesNotExist`` for a parent that is missing.
     """
     chain = [template]
     while (parent := _parent(chain)) is not None:
@@ -57,10 +58,8 @@ def _parent(chain: list[Template]) -> Template | None:
             if isinstance(name, str):
                 # A template may extend the one of the same name that it hides, so those of the chain are left out.
                 skip = [level.origin for level in chain]
-                try:
-                    return template.engine.find_template(name, skip=skip)[0]
-                except TemplateDoesNotExist:
-                    return None
+                parent: Template = template.engine.find_template(name, skip=skip)[0]
+                return parent
     return None
 
 
