@@ -1,68 +1,83 @@
-"""System checks: what would make the package silently do nothing in a shop, with the reason and the mend."""
+"""System checks: what would make the package silently do nothing in a shop, with the reason and the mend.
+
+They cost no query and never raise. Every id is in docs/reference/checks.md, and none is given twice.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
 
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
 from django.template import Template, TemplateDoesNotExist
-from django.template.loader import select_template
-from django.urls import NoReverseMatch, resolve, reverse
+from django.template.loader import get_template
+from django.template.loader_tags import ExtendsNode, IncludeNode
+from django.urls import resolve, reverse
+from django.utils.translation import override
 
 from oscar_integration import conf
 from wagtail_referrals import conf as engine_conf
+from wagtail_referrals.checks import unknown_names
 from wagtail_referrals.site.blocks import shown_blocks
 
-# Oscar's apps whose configuration must be ready before ours.
-BEFORE_US = ("checkout", "customer")
+# Oscar's apps whose views we extend, and what their customers miss where we come too early.
+EXTENDED: Final = {
+    "basket": "a friend's code is refused in the basket",
+    "checkout": "customers cannot pay with their credit",
+    "customer": "an order's page does not show what credit paid",
+}
+STATUSES: Final = ("PAID_STATUSES", "SHIPPED_STATUSES", "CANCELLED_STATUSES", "REFUNDED_STATUSES")
+
+
+def _given() -> Mapping[str, Any]:
+    """What the project has set; nothing where that is no dictionary, which stops the start already."""
+    given = getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {})
+    return given if isinstance(given, Mapping) else {}
+
+
+def _setting(name: str) -> Any:
+    return _given().get(name, conf.DEFAULTS[name])
 
 
 def check_settings(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Names and amounts in WAGTAIL_REFERRALS_OSCAR."""
-    found: list[checks.CheckMessage] = []
-    given = getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {})
-    for name in sorted(set(given) - set(conf.DEFAULTS)):
-        found.append(
-            checks.Error(
-                f'WAGTAIL_REFERRALS_OSCAR has no setting "{name}".',
-                hint=f"Remove it, or write one of {', '.join(sorted(conf.DEFAULTS))}.",
-                id="oscar_integration.E003",
-            )
-        )
-    currencies = engine_conf.currencies()
-    for currency, amount in conf.get("MINIMUM_CHARGE").items():
-        try:
-            valid = Decimal(amount) >= 0
-        except (InvalidOperation, TypeError, ValueError):
-            valid = False
-        if not valid or isinstance(amount, float):
-            found.append(
-                checks.Error(
-                    f'MINIMUM_CHARGE["{currency}"] = {amount!r} is not an amount.',
-                    hint='Write it as text, e.g. {"EUR": "0.50"}.',
-                    id="oscar_integration.E004",
-                )
-            )
-        elif currency not in currencies and "MINIMUM_CHARGE" in given:
+    """E003, E004, W005, W006: names, amounts and currencies."""
+    found = unknown_names("WAGTAIL_REFERRALS_OSCAR", _given(), conf.DEFAULTS, "oscar_integration.E003")
+    currencies = _currencies()
+    minimum = _setting("MINIMUM_CHARGE")
+    if not isinstance(minimum, Mapping):
+        found.append(_no_amount("MINIMUM_CHARGE", minimum))
+        minimum = {}
+    for currency, amount in minimum.items():
+        if not _is_amount(amount):
+            found.append(_no_amount(f'MINIMUM_CHARGE["{currency}"]', amount))
+        elif currency not in currencies and "MINIMUM_CHARGE" in _given():
             found.append(
                 checks.Warning(
-                    f"MINIMUM_CHARGE names {currency}, in which there is no credit.",
+                    f"MINIMUM_CHARGE names {currency}, in which there is no credit: the amount is never asked for.",
                     hint=f'Add it to WAGTAIL_REFERRALS["CURRENCIES"] (now {", ".join(currencies)}), or remove it.',
                     id="oscar_integration.W005",
+                )
+            )
+    for name, value in conf.DEFAULTS.items():
+        if isinstance(value, bool) and not isinstance(_setting(name), bool):
+            found.append(
+                checks.Error(
+                    f"{name} = {_setting(name)!r} is neither True nor False, and counts as {bool(_setting(name))}.",
+                    hint=f'Write "{name}": True or "{name}": False, without quotes.',
+                    id="oscar_integration.E007",
                 )
             )
     default = getattr(settings, "OSCAR_DEFAULT_CURRENCY", None)
     if default and default not in currencies:
         found.append(
             checks.Warning(
-                f'The shop\'s currency {default} is not in WAGTAIL_REFERRALS["CURRENCIES"]: '
-                "no credit can be earned or spent in it.",
+                f'The shop\'s currency {default} is not in WAGTAIL_REFERRALS["CURRENCIES"] '
+                f"({', '.join(currencies)}): no credit can be earned or spent in it.",
                 hint=f'WAGTAIL_REFERRALS = {{"CURRENCIES": ["{default}"], ...}}',
                 id="oscar_integration.W006",
             )
@@ -70,52 +85,168 @@ def check_settings(
     return found
 
 
+def _currencies() -> list[str]:
+    """The engine's, where they are a list: it has a check of its own for what is none."""
+    given = getattr(settings, "WAGTAIL_REFERRALS", {})
+    value = given.get("CURRENCIES", engine_conf.DEFAULTS["CURRENCIES"]) if isinstance(given, Mapping) else ()
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple) else []
+
+
+def _is_amount(value: Any) -> bool:
+    if isinstance(value, float | bool):
+        return False
+    try:
+        amount = Decimal(value)
+        return amount.is_finite() and 0 <= amount < 10**10
+    except (InvalidOperation, TypeError, ValueError):
+        return False
+
+
+def _no_amount(name: str, value: Any) -> checks.CheckMessage:
+    return checks.Error(
+        f"{name} = {value!r} is not an amount: nobody can pay with credit and a card.",
+        hint='Write it as text, by currency: "MINIMUM_CHARGE": {"EUR": "0.50"}.',
+        id="oscar_integration.E004",
+    )
+
+
 def check_statuses(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """The statuses that mean paid, shipped... against the shop's pipeline."""
+    """E005, E006, W007, W008, W010, W011: the statuses that mean paid, shipped... against the shop's pipeline."""
+    values: dict[str, Any] = {name: _setting(name) for name in (*STATUSES, "REFUND_EVENTS")}
+    wrong = [
+        name
+        for name, value in values.items()
+        # A text would be read letter by letter.
+        if isinstance(value, str)
+        or not isinstance(value, Collection)
+        or not all(isinstance(each, str) for each in value)
+    ]
+    if wrong:
+        return [
+            checks.Error(
+                f"{name} = {values[name]!r} is no list of texts: none of the shop's orders is recognised by it.",
+                hint=f'Write "{name}": [{", ".join(_quoted(_texts(values[name]) or conf.DEFAULTS[name]))}].',
+                id="oscar_integration.E005",
+            )
+            for name in wrong
+        ]
+    return [*_overlaps(values), *_against_pipeline({name: set(values[name]) for name in STATUSES})]
+
+
+def _texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else []
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
+
+
+def _overlaps(values: Mapping[str, Collection[str]]) -> list[checks.CheckMessage]:
+    """A status that means two things of which only one can be."""
+    found: list[checks.CheckMessage] = []
+    for good in ("PAID_STATUSES", "SHIPPED_STATUSES"):
+        for bad, what, otherwise in (
+            (
+                "CANCELLED_STATUSES",
+                "count as cancelled: nobody is rewarded, and credit that paid for them is given back",
+                "do not take place",
+            ),
+            ("REFUNDED_STATUSES", "count as given back: nobody is rewarded", "were given back"),
+        ):
+            both = sorted(set(values[good]) & set(values[bad]))
+            if both:
+                found.append(
+                    checks.Error(
+                        f"{good} and {bad} both name {', '.join(_quoted(both))}: such orders {what}.",
+                        hint=f"Take it out of {good} if such orders {otherwise}, else out of {bad}.",
+                        id="oscar_integration.E006",
+                    )
+                )
+    return found
+
+
+def _against_pipeline(statuses: Mapping[str, set[str]]) -> list[checks.CheckMessage]:
     pipeline = getattr(settings, "OSCAR_ORDER_STATUS_PIPELINE", {})
-    if not pipeline:
+    if not isinstance(pipeline, Mapping) or not pipeline:
         return [
             checks.Warning(
                 "OSCAR_ORDER_STATUS_PIPELINE is empty: Oscar refuses every change of status, so no order ever counts "
-                "as paid by its status.",
-                hint="Give the shop a pipeline, or record payment and shipping events.",
+                "as paid, and nobody is rewarded.",
+                hint='Give the shop a pipeline, e.g. OSCAR_INITIAL_ORDER_STATUS = "Pending" and '
+                'OSCAR_ORDER_STATUS_PIPELINE = {"Pending": ("Paid", "Cancelled"), "Paid": ("Shipped", "Cancelled"), '
+                '"Shipped": (), "Cancelled": ()}. Where the shop writes order.status itself, silence this check.',
                 id="oscar_integration.W007",
             )
         ]
-    known = set(pipeline) | {status for following in pipeline.values() for status in following}
-    given = getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {})
     found: list[checks.CheckMessage] = []
-    for name in ("PAID_STATUSES", "SHIPPED_STATUSES", "CANCELLED_STATUSES", "REFUNDED_STATUSES"):
-        statuses = set(conf.get(name))
-        unknown = sorted(statuses - known)
+    known = set(pipeline).union(*(_following(value) for value in pipeline.values()))
+    names = ", ".join(sorted(map(str, known)))
+    initial = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", None)
+    if initial is not None and initial not in pipeline:
+        found.append(
+            checks.Warning(
+                f"OSCAR_INITIAL_ORDER_STATUS = {initial!r} is not in OSCAR_ORDER_STATUS_PIPELINE: Oscar refuses every "
+                "change of a new order's status, so that none ever counts as paid.",
+                hint=f"Write one of {', '.join(sorted(map(str, pipeline)))}.",
+                id="oscar_integration.W010",
+            )
+        )
+    for name, wanted in statuses.items():
+        unknown = sorted(wanted - known)
         # Our own defaults are guesses: one that fits is enough, and not every shop cancels or refunds by a status.
         needed = name in ("PAID_STATUSES", "SHIPPED_STATUSES")
-        if unknown and (name in given or (needed and not statuses & known)):
+        if unknown and (name in _given() or (needed and not wanted & known)):
             found.append(
                 checks.Warning(
-                    f"{name} names statuses that no order can have: {', '.join(unknown)}.",
-                    hint=f'WAGTAIL_REFERRALS_OSCAR = {{"{name}": [...]}} with some of {", ".join(sorted(known))}.',
+                    f"{name} names statuses that no order can have: {', '.join(unknown)}. {WITHOUT[name]}",
+                    hint=f'WAGTAIL_REFERRALS_OSCAR = {{"{name}": [...]}} with some of {names}.',
                     id="oscar_integration.W008",
                 )
             )
+    if not statuses["CANCELLED_STATUSES"] & known and "CANCELLED_STATUSES" not in _given():
+        found.append(
+            checks.Warning(
+                f"No status means cancelled, as CANCELLED_STATUSES is not set and no order can be "
+                f"{', '.join(conf.DEFAULTS['CANCELLED_STATUSES'])}. {WITHOUT['CANCELLED_STATUSES']}",
+                hint=f'WAGTAIL_REFERRALS_OSCAR = {{"CANCELLED_STATUSES": [...]}} with some of {names}; or [] where '
+                "orders are not cancelled by a status.",
+                id="oscar_integration.W011",
+            )
+        )
     return found
+
+
+# What happens without such a status.
+WITHOUT: Final = {
+    "PAID_STATUSES": "Orders that should count as paid do not, and their rewards wait for ever.",
+    "SHIPPED_STATUSES": "Waiting periods that begin when the order is sent do not begin.",
+    "CANCELLED_STATUSES": "Cancelled orders keep their rewards, and the credit that paid for them is not given back.",
+    "REFUNDED_STATUSES": "Orders that were given back as a whole keep their rewards.",
+}
+
+
+def _following(value: Any) -> set[str]:
+    """The statuses that one may change to; one by itself is easily written without its comma."""
+    if isinstance(value, str):
+        return {value}
+    return {each for each in value if isinstance(each, str)} if isinstance(value, Iterable) else set()
 
 
 def check_app_order(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Oscar's views are replaced after Oscar has chosen them."""
+    """E001: Oscar's views are replaced after Oscar has chosen them."""
     labels = [config.label for config in apps.get_app_configs()]
-    late = [label for label in BEFORE_US if label in labels[labels.index("oscar_integration") :]]
+    late = [label for label in EXTENDED if label in labels[labels.index("oscar_integration") :]]
     if not late:
         return []
     return [
         checks.Error(
-            f'"oscar_integration" stands before Oscar\'s {" and ".join(late)} in INSTALLED_APPS: customers cannot pay '
-            "with their credit.",
-            hint='Move "oscar_integration" to the end of Oscar\'s apps.',
+            f'"oscar_integration" stands before Oscar\'s {" and ".join(late)} in INSTALLED_APPS: '
+            f"{', and '.join(EXTENDED[label] for label in late)}.",
+            hint='Move "oscar_integration" behind them, to the end of Oscar\'s apps.',
             id="oscar_integration.E001",
         )
     ]
@@ -124,79 +255,235 @@ def check_app_order(
 def check_payment_view(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """The payment view that the shop's addresses lead to must be ours, and must work with credit."""
+    """W002, W013: the shop's payment view must work with credit, as far as its source tells."""
     from oscar_integration.checkout import CreditPaymentMixin
-    from oscar_integration.reading import mixin_problems, payment_view_problems
+    from oscar_integration.reading import mixin_problems, payment_view_problems, unreadable_methods
 
-    config = apps.get_app_config("checkout")
-    view = getattr(config, "payment_details_view", None)
+    view: Any = getattr(_config("checkout"), "payment_details_view", None)
     if not conf.credit_at_checkout() or view is None:
         return []
-    problems = payment_view_problems(view)
-    if issubclass(view, CreditPaymentMixin):
+    if isinstance(view, type) and issubclass(view, CreditPaymentMixin):
         problems = mixin_problems(view, CreditPaymentMixin)
-    elif not problems:
-        # Our app stands before checkout: said by another check.
-        return []
+    else:
+        # Without problems our app stands before checkout: said by another check.
+        problems = payment_view_problems(view)
+    name = f"{getattr(view, '__module__', '')}.{getattr(view, '__qualname__', view)}"
     if problems:
         return [
             checks.Warning(
-                f"Credit cannot be used at checkout: in {view.__module__}.{view.__qualname__}, {problem}.",
-                hint="Charge the total that handle_payment(order_number, total, **kwargs) is handed, and nothing else; "
-                'or set WAGTAIL_REFERRALS_OSCAR["CREDIT_AT_CHECKOUT"] to False.',
+                f"Credit cannot be used at checkout: in {name}, {problem}.",
+                hint="Charge the total that handle_payment(order_number, total, **kwargs) is handed, and nothing else. "
+                "Where this is so already, put oscar_integration.CreditPaymentMixin first among the bases of the view; "
+                'else set WAGTAIL_REFERRALS_OSCAR["CREDIT_AT_CHECKOUT"] to False.',
                 id="oscar_integration.W002",
             )
             for problem in problems
         ]
-    return _check_frozen(view) + _check_templates(view)
-
-
-def _check_frozen(view: type) -> list[checks.CheckMessage]:
-    from oscar_integration.checkout import CreditPaymentMixin
-
-    try:
-        served = getattr(resolve(reverse("checkout:preview")).func, "view_class", None)
-    except NoReverseMatch:
-        # A shop without Oscar's checkout pages.
-        return []
-    if served is None or issubclass(served, CreditPaymentMixin):
-        return []
     return [
-        checks.Error(
-            f"The checkout's addresses lead to {served.__module__}.{served.__qualname__}, without credit: they were "
-            "made before all apps were ready.",
-            hint="Something calls reverse(), or imports the URL configuration, while apps are loading: use "
-            "reverse_lazy() there.",
-            id="oscar_integration.E002",
+        checks.Warning(
+            f"It is not known whether credit works at checkout: {method}() of {name} has no source to read. If it "
+            "charges anything but the total that it is handed, customers pay twice.",
+            hint="Pay an order in part with credit, and see what the card was charged; then silence this check.",
+            id="oscar_integration.W013",
         )
+        for method in unreadable_methods(view)
     ]
 
 
-def _check_templates(view: Any) -> list[checks.CheckMessage]:
-    pages = (
-        ("template_name", "payment_details", "referral_credit_form"),
-        ("template_name_preview", "place_order", "referral_credit_totals"),
-    )
+def _config(label: str) -> Any:
+    """An app of Oscar's; None in a project without it."""
+    try:
+        return apps.get_app_config(label)
+    except LookupError:
+        return None
+
+
+def _extended_views() -> Iterator[tuple[Any, str, type, str, str]]:
+    """What we extend: Oscar's app, the name of its view, our mixin, the view's address, what is missed without it."""
+    from oscar_integration import basket
+    from oscar_integration.checkout import CreditPaymentMethodMixin, CreditPaymentMixin
+    from oscar_integration.history import OrderCreditMixin
+
+    for label, name, mixin, address, missed in (
+        (
+            "checkout",
+            "payment_details_view",
+            CreditPaymentMixin,
+            "checkout:preview",
+            "customers cannot pay with their credit",
+        ),
+        (
+            "checkout",
+            "payment_method_view",
+            CreditPaymentMethodMixin,
+            "checkout:payment-method",
+            "a way to pay is asked for where credit pays for everything",
+        ),
+        (
+            "basket",
+            "summary_view",
+            basket.ReferralBasketMixin,
+            "basket:summary",
+            "a basket that was filled before the link was opened gets no discount",
+        ),
+        (
+            "basket",
+            "add_voucher_view",
+            basket.ReferralCodeMixin,
+            "basket:vouchers-add",
+            "a friend's code is refused in the basket",
+        ),
+        (
+            "customer",
+            "order_detail_view",
+            OrderCreditMixin,
+            "customer:order",
+            "an order's page does not show what credit paid",
+        ),
+    ):
+        config = _config(label)
+        view = getattr(config, name, None)
+        # What is not extended is said by another check, or was not wanted.
+        if isinstance(view, type) and issubclass(view, mixin):
+            yield config, name, mixin, address, missed
+
+
+def check_served_views(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """E002, W012: the shop's addresses lead to the views that we extended."""
+    frozen: list[str] = []
+    lost: list[str] = []
     found: list[checks.CheckMessage] = []
-    for attribute, block, tag in pages:
-        name = getattr(view, attribute, None)
-        if name is None:
-            continue
-        try:
-            template = getattr(select_template([name]), "template", None)
-        except TemplateDoesNotExist:
-            continue
-        if (
-            isinstance(template, Template)
-            and tag not in template.source
-            and block not in shown_blocks(template)
-        ):
+    with override(settings.LANGUAGE_CODE):
+        for config, name, mixin, address, missed in _extended_views():
+            served = _served(address)
+            if served is None or issubclass(served, mixin):
+                continue
+            shown = f"{served.__module__}.{served.__qualname__}"
+            if _leads_to(config, mixin):
+                frozen.append(shown)
+                lost.append(missed)
+                continue
             found.append(
                 checks.Warning(
-                    f'{name} does not show the block "{block}", where credit is offered.',
-                    hint=f"Put the block into the template, or {{% load referral_credit %}} and {{% {tag} %}} where "
-                    "credit is to stand, outside other forms.",
-                    id="oscar_integration.W009",
+                    f"The address {address} leads to {shown}, which the shop's URLs name themselves: {missed}.",
+                    hint=f"In get_urls() of {type(config).__module__}.{type(config).__qualname__}, write "
+                    f"self.{name}.as_view() as Oscar does, and make it that view in ready().",
+                    id="oscar_integration.W012",
                 )
             )
+    if frozen:
+        found.append(
+            checks.Error(
+                f"The shop's addresses lead to {', '.join(dict.fromkeys(frozen))} as they were before all apps were "
+                f"ready: {'; '.join(dict.fromkeys(lost))}.",
+                hint="Something calls reverse(), or imports the URL configuration, while apps are loading: use "
+                "reverse_lazy() there.",
+                id="oscar_integration.E002",
+            )
+        )
     return found
+
+
+def _served(address: str) -> type | None:
+    """The class of the view at an address; None where there is none, or it cannot be told."""
+    try:
+        path = reverse(address, args=["100001"] if address == "customer:order" else [])
+        served = getattr(resolve(path).func, "view_class", None)
+    except Exception:
+        # A shop without these pages, or an URL configuration that cannot be read.
+        return None
+    return served if isinstance(served, type) else None
+
+
+def _leads_to(config: Any, mixin: type) -> bool:
+    """Whether the addresses of one of Oscar's apps, made anew, would lead to what we extended."""
+    try:
+        served = [getattr(pattern.callback, "view_class", None) for pattern in config.get_urls()]
+    except Exception:
+        return False
+    return any(isinstance(each, type) and issubclass(each, mixin) for each in served)
+
+
+def check_templates(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """W009: the blocks that credit fills are shown."""
+    pages = {
+        "payment_details_view": (
+            ("template_name", "payment_details", "referral_credit_form"),
+            ("template_name_preview", "place_order", "referral_credit_totals"),
+        ),
+        "order_detail_view": (("template_name", "order_total", "credit_of_order"),),
+    }
+    found: list[checks.CheckMessage] = []
+    for config, name, _mixin, _address, _missed in _extended_views():
+        for attribute, block, tag in pages.get(name, ()):
+            template_name = getattr(getattr(config, name), attribute, None)
+            if isinstance(template_name, str) and not _shows(template_name, block):
+                found.append(
+                    checks.Warning(
+                        f'{template_name} does not show the block "{block}", which referral credit fills: customers '
+                        f"{MISSED[block]}.",
+                        hint=f"Put the block into the template, or {{% load referral_credit %}} and {{% {tag} "
+                        f"{'order as credit ' if block == 'order_total' else ''}%}} where credit is to stand"
+                        f"{'' if block == 'order_total' else ', outside other forms'}.",
+                        id="oscar_integration.W009",
+                    )
+                )
+    return found
+
+
+# What does not happen where a block is not shown.
+MISSED: Final = {
+    "payment_details": "are not offered to use it",
+    "place_order": "do not see what the card is charged",
+    "order_total": "do not see what credit paid",
+}
+
+
+def _shows(template_name: str, block: str) -> bool:
+    """Whether a page shows our block, or says itself where credit stands; also where that cannot be known."""
+    try:
+        template = getattr(get_template(template_name), "template", None)
+        return (
+            not isinstance(template, Template)
+            or block in shown_blocks(template)
+            or any(
+                word in source
+                for source in _sources(template)
+                for word in ("referral_credit", "credit_of_order")
+            )
+        )
+    except Exception:
+        # Missing, or broken: Oscar's page says so.
+        return True
+
+
+def _sources(template: Template) -> Iterator[str]:
+    """The text of a template, of those that it extends, and of those that it includes."""
+    waiting, seen = [template], set()
+    while waiting:
+        each = waiting.pop()
+        yield str(each.source)
+        for node in each.nodelist.get_nodes_by_type(ExtendsNode) + each.nodelist.get_nodes_by_type(
+            IncludeNode
+        ):
+            name = getattr(getattr(node, "parent_name", getattr(node, "template", None)), "var", None)
+            if isinstance(name, str) and name not in seen:
+                seen.add(name)
+                try:
+                    waiting.append(each.engine.get_template(name))
+                except TemplateDoesNotExist:
+                    continue
+
+
+CHECKS: Final = (
+    check_app_order,
+    check_payment_view,
+    check_served_views,
+    check_settings,
+    check_statuses,
+    check_templates,
+)

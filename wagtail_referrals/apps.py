@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,9 @@ class WagtailReferralsConfig(AppConfig):
     def ready(self) -> None:
         from wagtail_referrals import receivers
         from wagtail_referrals.admin.groups import grant_to_stock_groups
+        from wagtail_referrals.checks import CHECKS
 
         receivers.connect()
         post_migrate.connect(grant_to_stock_groups, dispatch_uid="wagtail_referrals.groups")
+        for check in CHECKS:
+            checks.register(check, "referrals")

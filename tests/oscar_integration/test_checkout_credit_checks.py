@@ -64,9 +64,6 @@ def test_the_example_shops_views_are_extended() -> None:
     assert issubclass(checkout.payment_details_view, CreditPaymentMixin)
     assert issubclass(checkout.payment_method_view, CreditPaymentMethodMixin)
     assert ids(checks.check_payment_view()) == []
-    assert ids(checks.check_app_order()) == []
-    assert ids(checks.check_settings()) == []
-    assert ids(checks.check_statuses()) == []
 
 
 def test_a_view_is_extended_once_and_keeps_its_name() -> None:
@@ -132,16 +129,6 @@ def test_a_method_above_the_mixin_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     assert ids(checks.check_payment_view()) == ["oscar_integration.W002"]
 
 
-def test_addresses_that_lead_to_the_stock_view_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An early reverse() has made them before our app was ready."""
-    monkeypatch.setattr(
-        checks,
-        "resolve",
-        lambda path: SimpleNamespace(func=SimpleNamespace(view_class=views.PaymentDetailsView)),
-    )
-    assert ids(checks.check_payment_view()) == ["oscar_integration.E002"]
-
-
 def test_a_view_with_the_mixin_by_hand_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """The way out where the judgement is wrong: the shop says itself that its view charges what is left."""
 
@@ -152,17 +139,6 @@ def test_a_view_with_the_mixin_by_hand_is_not_asked(monkeypatch: pytest.MonkeyPa
     assert extend_checkout(shop) == ["payment_method_view", "payment_details_view"]
     assert shop.payment_details_view is ByHand
     assert issubclass(shop.payment_method_view, CreditPaymentMethodMixin)
-
-
-# The order of the apps
-
-
-def test_an_app_that_comes_too_early_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    configs = sorted(apps.get_app_configs(), key=lambda each: each.label != "oscar_integration")
-    monkeypatch.setattr(checks, "apps", SimpleNamespace(get_app_configs=lambda: configs))
-    (found,) = checks.check_app_order()
-    assert ids([found]) == ["oscar_integration.E001"]
-    assert "checkout and customer" in found.msg
 
 
 # The templates
@@ -185,73 +161,6 @@ def test_an_app_that_comes_too_early_is_said(monkeypatch: pytest.MonkeyPatch) ->
 def test_whether_a_template_shows_a_block(source: str, shown: bool) -> None:
     template = engines["django"].from_string(source).template
     assert ("place_order" in shown_blocks(template)) is shown
-
-
-def test_a_template_without_the_block_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    view = extend(Charges, CreditPaymentMixin)
-    monkeypatch.setattr(apps.get_app_config("checkout"), "payment_details_view", view)
-    monkeypatch.setattr(checks, "_check_frozen", lambda view: [])
-    assert ids(checks.check_payment_view()) == []
-    bare = {
-        "preview.html": "<p>Mine</p>",
-        "tag.html": "{% load referral_credit %}{% referral_credit_totals %}",
-    }
-    real = checks.select_template
-    monkeypatch.setattr(
-        checks,
-        "select_template",
-        lambda names: engines["django"].from_string(bare[names[0]]) if names[0] in bare else real(names),
-    )
-    view.template_name_preview = "preview.html"
-    (found,) = checks.check_payment_view()
-    assert ids([found]) == ["oscar_integration.W009"]
-    assert "{% referral_credit_totals %}" in found.hint
-    view.template_name_preview = "tag.html"
-    assert checks.check_payment_view() == []
-
-
-# Settings
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({}, []),
-        ({"PAYED_STATUSES": ["Paid"]}, ["oscar_integration.E003"]),
-        ({"MINIMUM_CHARGE": {"EUR": "a little"}}, ["oscar_integration.E004"]),
-        ({"MINIMUM_CHARGE": {"EUR": 0.5}}, ["oscar_integration.E004"]),
-        ({"MINIMUM_CHARGE": {"EUR": "-1"}}, ["oscar_integration.E004"]),
-        ({"MINIMUM_CHARGE": {"EUR": "1", "CHF": "1"}}, ["oscar_integration.W005"]),
-    ],
-)
-def test_settings(settings: Any, given: dict[str, Any], expected: list[str]) -> None:
-    settings.WAGTAIL_REFERRALS_OSCAR = given
-    assert ids(checks.check_settings()) == expected
-
-
-def test_a_shop_in_another_currency_is_said(settings: Any) -> None:
-    settings.OSCAR_DEFAULT_CURRENCY = "CHF"
-    assert ids(checks.check_settings()) == ["oscar_integration.W006"]
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "given", "expected"),
-    [
-        ({}, {}, ["oscar_integration.W007"]),
-        ({"Pending": ("Paid",), "Paid": ("Shipped",)}, {}, []),
-        ({"New": ("Done",)}, {}, ["oscar_integration.W008"] * 2),
-        ({"New": ("Done",)}, {"PAID_STATUSES": ["Done"], "SHIPPED_STATUSES": ["Done"]}, []),
-        (
-            {"New": ("Paid", "Shipped")},
-            {"PAID_STATUSES": ["Paid", "Payed"]},
-            ["oscar_integration.W008"],
-        ),
-    ],
-)
-def test_statuses(settings: Any, pipeline: Any, given: Any, expected: list[str]) -> None:
-    settings.OSCAR_ORDER_STATUS_PIPELINE = pipeline
-    settings.WAGTAIL_REFERRALS_OSCAR = given
-    assert ids(checks.check_statuses()) == expected
 
 
 def test_unknown_names_are_no_setting() -> None:
