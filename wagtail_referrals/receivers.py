@@ -57,7 +57,7 @@ def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     ids = list(claims.values_list("pk", flat=True))
     Claim.objects.filter(pk__in=ids).update(email_hash="")
     DiscountGrant.objects.filter(Q(user=instance) | Q(claim__in=ids)).update(email_hash="")
-    Referral.objects.filter(friend=instance).update(friend_email_hash="")
+    Referral.objects.filter(friend=instance).update(friend_email_hash="", friend_exact_email_hash="")
 
 
 def connect() -> None:

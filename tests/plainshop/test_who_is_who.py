@@ -213,6 +213,61 @@ def test_rewards_of_a_guest_who_registers_late_are_paid(make_program, basket, ma
     assert credit.available(camille, "EUR") == Decimal("15.00")
 
 
+@pytest.mark.parametrize("address", ["ca.mille@example.com", "camille+x@example.com"])
+def test_who_registers_with_a_variant_of_a_guests_address_gets_nothing_that_waits(
+    address, make_program, basket, make_user, now
+):
+    """Some providers deliver these elsewhere, so the mail that proves an address proves nothing of the other."""
+    _, terms, _ = make_program()
+    advocate = advocate_for_guest("Camille@example.com")
+    deliver(friend_orders(advocate, terms, basket, now), now)
+    rewards.sweep(now=now + 15 * DAY)
+    mallory = make_user("mallory")
+    mallory.email = address
+    mallory.save()
+    assert advocate_for(mallory).pk != advocate.pk
+    rewards.sweep(now=now + 16 * DAY)
+    assert credit.available(mallory, "EUR") == 0
+    # Nor does it keep the money from whom it waits for.
+    camille = make_user("camille")
+    assert advocate_for(camille).pk == advocate.pk
+    rewards.sweep(now=now + 400 * DAY)
+    assert credit.available(camille, "EUR") == Decimal("15.00")
+
+
+def test_a_guest_with_a_variant_of_an_address_does_not_share_its_rewards(
+    make_program, basket, make_user, now
+):
+    """Otherwise whoever came first would be paid for the friends of both."""
+    _, terms, _ = make_program()
+    first = advocate_for_guest("camille+x@example.com")
+    advocate = advocate_for_guest("camille@example.com")
+    assert advocate.pk != first.pk
+    assert advocate.email_hash == first.email_hash
+    assert advocate_for_guest("CAMILLE@example.com") == advocate
+
+
+@pytest.mark.parametrize("address", ["le.a@example.com", "lea+x@example.com"])
+def test_nor_does_a_friends_reward_go_to_a_variant_of_their_address(
+    address, advocate, make_program, basket, make_user, now
+):
+    rules = [{"side": "friend", "trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": "5.00"}}]
+    _, terms, _ = make_program(rules)
+    deliver(friend_orders(advocate, terms, basket, now, email="lea@example.com"), now)
+    rewards.sweep(now=now + 15 * DAY)
+    mallory = make_user("mallory")
+    mallory.email = address
+    mallory.save()
+    assert register_friend(mallory, claim=None, now=now + 16 * DAY) is None
+    rewards.sweep(now=now + 16 * DAY)
+    assert credit.available(mallory, "EUR") == 0
+    lea = make_user("lea")
+    register_friend(lea, claim=None, now=now + 17 * DAY)
+    assert Referral.objects.get().friend == lea
+    rewards.sweep(now=now + 17 * DAY)
+    assert credit.available(lea, "EUR") == Decimal("5.00")
+
+
 def test_a_guest_of_two_programs_registers_and_both_referrals_are_theirs(
     advocate, make_program, basket, make_user, now
 ):
@@ -254,7 +309,8 @@ def test_a_deleted_friend_leaves_no_hash_behind(advocate, make_program, basket, 
     lea.delete()
     assert list(Claim.objects.values_list("user", "email_hash")) == [(None, "")]
     assert list(DiscountGrant.objects.values_list("user", "email_hash")) == [(None, "")]
-    assert list(Referral.objects.values_list("friend", "friend_email_hash")) == [(None, "")]
+    hashes = Referral.objects.values_list("friend", "friend_email_hash", "friend_exact_email_hash")
+    assert list(hashes) == [(None, "", "")]
 
 
 def test_a_refused_visitor_who_goes_on_shopping_is_refused_once(advocate, camille, make_program, basket, now):

@@ -27,6 +27,17 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Backfill',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('key_id', models.CharField(max_length=8, unique=True)),
+                ('completed_at', models.DateTimeField()),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='SweepRun',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -46,6 +57,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email_hash', models.CharField(blank=True, editable=False, max_length=64)),
+                ('exact_email_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('public_name', models.CharField(blank=True, help_text='Empty: friends read “A friend invites you”.', max_length=40, verbose_name='name that friends see')),
                 ('name_confirmed_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('state', models.CharField(choices=[('active', 'active'), ('paused', 'paused'), ('blocked', 'blocked')], default='active', max_length=10, verbose_name='state')),
@@ -190,6 +202,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='CustomerEmail',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email_hash', models.CharField(max_length=64)),
+                ('key_id', models.CharField(max_length=8)),
+                ('order_reference', models.CharField(max_length=128, null=True)),
+                ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'default_permissions': (),
+            },
+        ),
+        migrations.CreateModel(
             name='HubPage',
             fields=[
                 ('page_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to=settings.WAGTAIL_PAGE_MODEL)),
@@ -308,6 +333,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('program_key', models.UUIDField()),
                 ('friend_email_hash', models.CharField(blank=True, max_length=64)),
+                ('friend_exact_email_hash', models.CharField(blank=True, max_length=64)),
                 ('registered_at', models.DateTimeField(null=True, verbose_name='registered')),
                 ('state', models.CharField(choices=[('waiting_order', 'waiting for an order'), ('waiting_payment', 'waiting for payment or delivery'), ('waiting_period', 'waiting period'), ('to_check', 'to check'), ('rewarded', 'rewarded'), ('complete', 'complete, without a reward'), ('refused', 'refused'), ('taken_back', 'taken back'), ('expired', 'expired')], default='waiting_order', max_length=20, verbose_name='state')),
                 ('reason', models.CharField(blank=True, max_length=40)),
@@ -527,7 +553,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='advocate',
-            constraint=models.UniqueConstraint(condition=models.Q(('user', None), models.Q(('email_hash', ''), _negated=True)), fields=('email_hash',), name='referrals_one_guest_advocate'),
+            constraint=models.UniqueConstraint(condition=models.Q(('user', None), models.Q(('exact_email_hash', ''), _negated=True)), fields=('exact_email_hash',), name='referrals_one_guest_advocate'),
         ),
         migrations.AddConstraint(
             model_name='badgename',
@@ -536,6 +562,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='code',
             constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('advocate',), name='referrals_one_code_in_use'),
+        ),
+        migrations.AddIndex(
+            model_name='customeremail',
+            index=models.Index(fields=['email_hash'], name='referrals_customer_email'),
+        ),
+        migrations.AddConstraint(
+            model_name='customeremail',
+            constraint=models.UniqueConstraint(fields=('user', 'email_hash'), name='referrals_email_of_user_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='customeremail',
+            constraint=models.UniqueConstraint(fields=('order_reference',), name='referrals_email_of_order_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='customeremail',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('order_reference__isnull', False), ('user', None)), models.Q(('order_reference', None), ('user__isnull', False)), _connector='OR'), name='referrals_email_of_one'),
         ),
         migrations.AddConstraint(
             model_name='programtext',

@@ -24,7 +24,13 @@ from wagtail_referrals.people.corrections import (
     correct_credit,
     corrections_of,
 )
-from wagtail_referrals.people.hashing import email_key, keyed_hash, normalise_email
+from wagtail_referrals.people.hashing import (
+    email_key,
+    email_of_account,
+    exact_email_key,
+    keyed_hash,
+    normalise_email,
+)
 
 __all__ = [
     "ADJUST_ACTION",
@@ -38,6 +44,8 @@ __all__ = [
     "correct_credit",
     "corrections_of",
     "email_key",
+    "email_of_account",
+    "exact_email_key",
     "find_advocate",
     "find_code",
     "forget_code",

@@ -11,7 +11,7 @@ from django.utils.translation import get_language, gettext
 from wagtail_referrals import signals
 from wagtail_referrals.people.codes import code_of, forget_code
 from wagtail_referrals.people.corrections import forget_notes
-from wagtail_referrals.people.hashing import email_key
+from wagtail_referrals.people.hashing import email_key, email_of_account, exact_email_key
 from wagtail_referrals.people.models import Advocate
 
 
@@ -50,35 +50,40 @@ def proposed_name(user: Any) -> str:
 
 
 def advocate_for_guest(email: str) -> Advocate:
-    """The advocate of a guest order's e-mail address, of which only the keyed hash is kept.
+    """The advocate of a guest order's e-mail address, of which only keyed hashes are kept.
 
     Rewards wait until somebody registers with that address.
     """
-    key = email_key(email)
+    key = exact_email_key(email)
     if not key:
         raise ValueError("a guest advocate needs an e-mail address")
-    advocate = Advocate.objects.filter(email_hash=key, user=None).first()
+    advocate = Advocate.objects.filter(exact_email_hash=key, user=None).first()
     if advocate is None:
         try:
             with transaction.atomic():
                 advocate = Advocate.objects.create(
-                    email_hash=key, language=get_language() or "", created_at=timezone.now()
+                    email_hash=email_key(email),
+                    exact_email_hash=key,
+                    language=get_language() or "",
+                    created_at=timezone.now(),
                 )
         except IntegrityError:
-            advocate = Advocate.objects.get(email_hash=key, user=None)
+            advocate = Advocate.objects.get(exact_email_hash=key, user=None)
         code_of(advocate)
     return advocate
 
 
 def adopt_guest(user: Any) -> Advocate | None:
-    """At registration: the guest advocate with this address becomes the user's. Without effect when the user has
+    """At registration: the guest advocate with this very address becomes the user's. Without effect when the user has
     one.
     """
-    key = email_key(getattr(user, "email", ""))
+    key = exact_email_key(email_of_account(user))
     if not key or Advocate.objects.filter(user=user).exists():
         return None
     with transaction.atomic():
-        advocate = Advocate.objects.select_for_update(no_key=True).filter(email_hash=key, user=None).first()
+        advocate = (
+            Advocate.objects.select_for_update(no_key=True).filter(exact_email_hash=key, user=None).first()
+        )
         if advocate is None:
             return None
         advocate.user = user
@@ -106,8 +111,8 @@ def forget_person(user: Any) -> None:
     if advocate is None:
         return
     advocate.public_name = ""
-    advocate.email_hash = ""
+    advocate.email_hash = advocate.exact_email_hash = ""
     advocate.state = Advocate.State.BLOCKED
-    advocate.save(update_fields=["public_name", "email_hash", "state"])
+    advocate.save(update_fields=["public_name", "email_hash", "exact_email_hash", "state"])
     advocate.codes.update(is_active=False)
     forget_code(advocate)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Any
+
+from django.contrib.auth import get_user_model
 from django.utils.crypto import salted_hmac
+
+
+def email_of_account(user: Any) -> str:
+    """The address of an account, in whatever field its model keeps it; "" for none and for nobody."""
+    return getattr(user, get_user_model().get_email_field_name(), "") or "" if user is not None else ""
 
 
 def normalise_email(email: str) -> str:
@@ -11,7 +20,7 @@ def normalise_email(email: str) -> str:
     Some mail providers tell ``a.b@`` from ``ab@``; a referral program has more to lose from one person who refers
     themselves than from two people who share all letters of an address.
     """
-    local, at, domain = email.strip().casefold().rpartition("@")
+    local, at, domain = unicodedata.normalize("NFKC", email).strip().casefold().rpartition("@")
     if not at:
         return domain
     bare = local.split("+", 1)[0].replace(".", "")
@@ -23,6 +32,16 @@ def keyed_hash(purpose: str, value: str) -> str:
     if not value:
         return ""
     return salted_hmac(f"wagtail_referrals.{purpose}", value, algorithm="sha256").hexdigest()
+
+
+def key_id() -> str:
+    """Names the secret that keyed hashes are made with, and gives nothing of it away: 8 hexadecimal digits."""
+    return keyed_hash("key", "id")[:8]
+
+
+def exact_email_key(email: str) -> str:
+    """Keyed hash of the very address, in any case; "" for none. Who has it may have what waits for it."""
+    return keyed_hash("exact_email", unicodedata.normalize("NFC", email or "").strip().casefold())
 
 
 def email_key(email: str) -> str:

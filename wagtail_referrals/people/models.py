@@ -1,4 +1,4 @@
-"""Customers who refer, and their codes."""
+"""Customers who refer, their codes, and by which addresses customers are known."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-__all__ = ["Advocate", "Code"]
+__all__ = ["Advocate", "Backfill", "Code", "CustomerEmail"]
 
 
 class Advocate(models.Model):
@@ -32,7 +32,10 @@ class Advocate(models.Model):
         related_name="+",
         verbose_name=_("customer"),
     )
+    # Under the first, variants of one mailbox meet: it tells who refers themselves. Only who has the very address of
+    # the second may have what waits for a guest.
     email_hash = models.CharField(max_length=64, blank=True, editable=False)
+    exact_email_hash = models.CharField(max_length=64, blank=True, editable=False)
     public_name = models.CharField(
         _("name that friends see"),
         max_length=40,
@@ -51,9 +54,9 @@ class Advocate(models.Model):
         default_permissions = ("view", "change")
         constraints = [
             models.UniqueConstraint(
-                fields=["email_hash"],
+                fields=["exact_email_hash"],
                 name="referrals_one_guest_advocate",
-                condition=Q(user=None) & ~Q(email_hash=""),
+                condition=Q(user=None) & ~Q(exact_email_hash=""),
             ),
         ]
 
@@ -85,3 +88,52 @@ class Code(models.Model):
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
+
+
+class CustomerEmail(models.Model):
+    """An address under which somebody is a customer: of an account, present or former, or of a guest order.
+
+    Kept as the keyed hash of the normalised address. An order is named by the shop's number, as in Purchase.
+    """
+
+    wagtail_reference_index_ignore = True
+
+    email_hash = models.CharField(max_length=64)
+    # With which secret it was made, see hashing.key_id: under another one it says nothing.
+    key_id = models.CharField(max_length=8)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, db_index=False, related_name="+"
+    )
+    order_reference = models.CharField(max_length=128, null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            # Also what finds the rows of a user who is deleted.
+            models.UniqueConstraint(fields=["user", "email_hash"], name="referrals_email_of_user_once"),
+            models.UniqueConstraint(fields=["order_reference"], name="referrals_email_of_order_once"),
+            models.CheckConstraint(
+                name="referrals_email_of_one",
+                condition=Q(user=None, order_reference__isnull=False)
+                | Q(user__isnull=False, order_reference=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["email_hash"], name="referrals_customer_email")]
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.pk}"
+
+
+class Backfill(models.Model):
+    """All accounts and guest orders are in CustomerEmail, under this secret: other comparisons are not needed."""
+
+    wagtail_reference_index_ignore = True
+
+    key_id = models.CharField(max_length=8, unique=True)
+    completed_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__} {self.pk}"

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
 
-from wagtail_referrals.people import email_key
+from wagtail_referrals.people import email_key, email_of_account, exact_email_key
 from wagtail_referrals.programs import TermsData, parse
 from wagtail_referrals.referrals import timeline
 from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
@@ -19,17 +19,17 @@ from wagtail_referrals.tracking.models import Claim
 
 
 def _friend(user: Any, email: str) -> tuple[Any, str]:
-    """The account, if there is one, and the keyed hash of the address."""
+    """The account, if there is one, and the address."""
     known = user if user is not None and getattr(user, "is_authenticated", False) else None
-    return known, email_key(email or getattr(known, "email", "") or "")
+    return known, email or email_of_account(known)
 
 
 def _of_person(user: Any, email: str) -> QuerySet[Referral]:
-    known, key = _friend(user, email)
+    known, address = _friend(user, email)
     same = Q()
     if known is not None:
         same |= Q(friend=known)
-    if key:
+    if key := email_key(address):
         same |= Q(friend=None, friend_email_hash=key)
     return Referral.objects.filter(same) if same else Referral.objects.none()
 
@@ -50,12 +50,13 @@ def is_recorded(reference: str) -> Exists:
 
 
 def _create(
-    claim: Claim, known: Any, key: str, *, now: datetime, savepoint: bool = True, **values: Any
+    claim: Claim, known: Any, address: str, *, now: datetime, savepoint: bool = True, **values: Any
 ) -> tuple[Referral, bool]:
     """The referral of this claim and person, and whether it was made now: another process may have been faster.
 
     Without a savepoint ``IntegrityError`` says that it was.
     """
+    key = email_key(address)
     try:
         with transaction.atomic(savepoint=savepoint):
             referral = Referral.objects.create(
@@ -65,6 +66,7 @@ def _create(
                 claim=claim,
                 friend=known,
                 friend_email_hash=key,
+                friend_exact_email_hash=exact_email_key(address),
                 created_at=now,
                 next_check_at=now,
                 **values,
@@ -95,10 +97,14 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
     The referral to the claim's program, without a claim the newest; ``None`` if there is none.
     """
     moment = now or timezone.now()
-    known, key = _friend(user, "")
+    known, address = _friend(user, "")
+    key = exact_email_key(address)
     theirs: dict[Any, Referral] = {}
     # A person is referred once to each program: what is the account's already comes first.
     for referral in sorted(referrals_of(user, ""), key=lambda found: found.friend_id is None):
+        if referral.friend_id is None and referral.friend_exact_email_hash != key:
+            # Of a variant of the address: maybe the same person, but that proves nothing.
+            continue
         if referral.program_key in theirs:
             continue
         theirs[referral.program_key] = referral
@@ -113,7 +119,7 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
         return theirs[claim.terms.program_key]
     if not _window_open(claim, moment) or Referral.objects.filter(claim=claim).exists():
         return None
-    referral, _created = _create(claim, known, key, now=moment, registered_at=moment)
+    referral, _created = _create(claim, known, address, now=moment, registered_at=moment)
     timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
     return referral
 
@@ -122,7 +128,7 @@ def _referral_for(
     snapshot: PurchaseSnapshot,
     claim: Claim | None,
     known: Any,
-    key: str,
+    address: str,
     existing: list[Referral],
     now: datetime,
     savepoint: bool,
@@ -149,7 +155,7 @@ def _referral_for(
         taken = Referral.objects.filter(claim=claim).select_related("terms", "claim").first()
         if taken is not None and (taken.friend_id or taken.friend_email_hash):
             return latest, False
-    return _create(claim, known, key, now=now, savepoint=savepoint, revision=1, **_ORDERED)
+    return _create(claim, known, address, now=now, savepoint=savepoint, revision=1, **_ORDERED)
 
 
 # What a referral that waited for an order waits for next.
@@ -178,7 +184,7 @@ def record_purchase(
     those of the order. Without a ``savepoint``, ``IntegrityError`` says that another process was faster.
     """
     moment = now or timezone.now()
-    known, key = _friend(user, email)
+    known, address = _friend(user, email)
     # Checkout is in a savepoint already: the caller's.
     with transaction.atomic(savepoint=False):
         purchase = None
@@ -191,7 +197,7 @@ def record_purchase(
         else:
             if existing is None:
                 existing = referrals_of(user, email)
-            referral, is_new = _referral_for(snapshot, claim, known, key, existing, moment, savepoint)
+            referral, is_new = _referral_for(snapshot, claim, known, address, existing, moment, savepoint)
         if referral is None:
             timeline.write([*events])
             return None

@@ -48,7 +48,9 @@ class Referral(models.Model):
         related_name="+",
         verbose_name=_("friend"),
     )
+    # Of a guest's address; the second of the very address, which an account must have to take the referral over.
     friend_email_hash = models.CharField(max_length=64, blank=True)
+    friend_exact_email_hash = models.CharField(max_length=64, blank=True)
     registered_at = models.DateTimeField(_("registered"), null=True)
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.WAITING_ORDER)
     # Code of the reason, see referrals/reasons.py.
