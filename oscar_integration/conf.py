@@ -6,11 +6,12 @@ standard names in Oscar: the defaults are usual ones, and a system check compare
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from wagtail_referrals import credit
 
@@ -34,8 +35,14 @@ DEFAULTS: Final[dict[str, Any]] = {
 
 
 def get(name: str) -> Any:
-    """The value of one setting. Raises ``KeyError`` for a name that is not in ``DEFAULTS``."""
-    return getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {}).get(name, DEFAULTS[name])
+    """The value of one setting. Raises ``KeyError`` for a name that is not in ``DEFAULTS``.
+
+    Raises ``ImproperlyConfigured`` where the settings are no dictionary.
+    """
+    given = getattr(settings, "WAGTAIL_REFERRALS_OSCAR", {})
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"WAGTAIL_REFERRALS_OSCAR is a dictionary, not {given!r}.")
+    return given.get(name, DEFAULTS[name])
 
 
 def _statuses(name: str) -> frozenset[str]:

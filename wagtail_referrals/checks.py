@@ -23,6 +23,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.core.checks import CheckMessage, Error, Warning
+from django.middleware.cache import UpdateCacheMiddleware
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 from django.template.loader import get_template
@@ -528,20 +529,33 @@ def _routes(resolver: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_middleware(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """W005: the middleware is missing."""
+    """W005, W008: the middleware is missing, or outside the site's cache."""
     from wagtail_referrals.tracking import ReferralMiddleware
 
     paths = [each for each in getattr(settings, "MIDDLEWARE", None) or () if isinstance(each, str)]
-    if any(_names_subclass(path, ReferralMiddleware) for path in paths):
-        return []
-    return [
-        Warning(
-            f'"{MIDDLEWARE}" is missing in MIDDLEWARE: the shop is not asked before its checkout pages, so that a '
-            "discount for new customers stays in an old customer's basket, and request.referral is not there.",
-            hint=f'Add "{MIDDLEWARE}" to the end of MIDDLEWARE.',
-            id="referrals.W005",
-        )
-    ]
+    ours = next(
+        (place for place, path in enumerate(paths) if _names_subclass(path, ReferralMiddleware)), None
+    )
+    if ours is None:
+        return [
+            Warning(
+                f'"{MIDDLEWARE}" is missing in MIDDLEWARE: the shop is not asked before its checkout pages, so that a '
+                "discount for new customers stays in an old customer's basket; a page with {% referral_banner %} may "
+                "be cached and greet everybody; and request.referral is not there.",
+                hint=f'Add "{MIDDLEWARE}" to the end of MIDDLEWARE.',
+                id="referrals.W005",
+            )
+        ]
+    if any(_names_subclass(path, UpdateCacheMiddleware) for path in paths[ours + 1 :]):
+        return [
+            Warning(
+                f'"{MIDDLEWARE}" stands before Django\'s UpdateCacheMiddleware: the cache keeps a page with '
+                "{% referral_banner %} before it is said to vary, and greets everybody with one visitor's invitation.",
+                hint=f'Move "{MIDDLEWARE}" to the end of MIDDLEWARE.',
+                id="referrals.W008",
+            )
+        ]
+    return []
 
 
 def _names_subclass(path: str, wanted: type) -> bool:
@@ -554,7 +568,7 @@ def _names_subclass(path: str, wanted: type) -> bool:
 
 
 def check_templates(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """E018, W006: templates that are not found, a context without the request."""
+    """E018, W006, W007: templates that are not found or do not fit, a context without the request."""
     try:
         django_engines = [each for each in engines.all() if isinstance(each, DjangoTemplates)]
     except Exception:
@@ -584,7 +598,31 @@ def check_templates(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage
                 id="referrals.W006",
             )
         )
-    return found
+    return [*found, *_base_problems()]
+
+
+def _base_problems() -> Iterator[CheckMessage]:
+    """The site's templates in which our pages are to stand."""
+    from wagtail_referrals.site import layout
+
+    setting = _setting("BASE_TEMPLATE")
+    # What the setting names comes before the site's wagtail_referrals/base.html.
+    for name in (setting or layout.SITES_BASE, layout.ACCOUNT_BASE):
+        try:
+            problem = layout.template_problem(name)
+            if name != setting and f'"{name}" does not exist' in (problem or ""):
+                # It need not be there.
+                continue
+        except Exception as error:
+            problem = f"The template {name!r} cannot be read ({error}): our pages stand alone."
+        if problem:
+            yield Warning(
+                problem,
+                hint='Name the template that the site\'s own pages extend: "BASE_TEMPLATE": "base.html". Where it '
+                f'calls its blocks otherwise, write a {layout.SITES_BASE} that extends it, with the blocks "title", '
+                '"extrahead" and "content".',
+                id="referrals.W007",
+            )
 
 
 CHECKS: Final = (

@@ -39,8 +39,14 @@ DEFAULTS: Final[dict[str, Any]] = {
 
 
 def get(name: str) -> Any:
-    """The value of one setting. Raises ``KeyError`` for a name that is not in ``DEFAULTS``."""
-    return getattr(settings, "WAGTAIL_REFERRALS", {}).get(name, DEFAULTS[name])
+    """The value of one setting. Raises ``KeyError`` for a name that is not in ``DEFAULTS``.
+
+    Raises ``ImproperlyConfigured`` where the settings are no dictionary.
+    """
+    given = getattr(settings, "WAGTAIL_REFERRALS", {})
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"WAGTAIL_REFERRALS is a dictionary, not {given!r}.")
+    return given.get(name, DEFAULTS[name])
 
 
 def load(name: str) -> Callable[..., Any] | None:

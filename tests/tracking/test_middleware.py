@@ -108,3 +108,21 @@ def test_a_page_of_the_shop_costs_the_same_with_and_without_the_middleware(
     with_it = count()
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "referrals" not in each]
     assert with_it == count()
+
+
+@pytest.mark.parametrize(("reads", "expected"), [(True, "Cookie"), (False, None)])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_page_that_shows_an_invitation_is_not_cached_for_others(reads, expected, asynchronous):
+    """A banner "Camille invites you" in a shared cache would greet everybody."""
+
+    def view(request):
+        return HttpResponse(str(request.referral.visit_id) if reads else "for all")
+
+    async def later(request):
+        return view(request)
+
+    if asynchronous:
+        response = asyncio.run(tracking.ReferralMiddleware(later)(AsyncRequestFactory().get("/")))
+    else:
+        response = tracking.ReferralMiddleware(view)(RequestFactory().get("/"))
+    assert response.headers.get("Vary") == expected

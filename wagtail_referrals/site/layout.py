@@ -86,14 +86,18 @@ def account_layout_context() -> dict[str, Any]:
 def base_template_problem() -> str | None:
     """What is wrong with ``BASE_TEMPLATE``, as a sentence; ``None`` where nothing is, or none is set."""
     name = conf.get("BASE_TEMPLATE")
-    if not name:
-        return None
+    return template_problem(name) if name else None
+
+
+def template_problem(name: str) -> str | None:
+    """What is wrong with a template in which our pages are to stand, and what happens then, as a sentence."""
+    alone = "our pages stand alone, without the site's header and footer"
     try:
         base = _load(name)
     except TemplateDoesNotExist as error:
-        return f'The template "{error}" does not exist.'
+        return f'The template "{error}" does not exist: {alone}.'
     except (Misfit, TemplateSyntaxError) as error:
-        return f'The template "{name}" cannot be used: {error}.'
+        return f'The template "{name}" cannot be used, as {error}: {alone}.'
     if base.has_head:
         return None
     return f'The template "{name}" has no block in its <head>: links that are shared show neither picture nor text.'

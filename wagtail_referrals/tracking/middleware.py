@@ -9,6 +9,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from wagtail_referrals import signals
 from wagtail_referrals.tracking.cookie import Ticket, find_visit, read_ticket
@@ -63,21 +64,37 @@ def arrival_of(request: HttpRequest) -> Arrival:
 
 
 class ReferralMiddleware:
-    """Gives every request its ``referral``, and says when a view is entered. Reads and writes nothing itself."""
+    """Gives every request its ``referral``, and says when a view is entered. Reads and writes nothing itself.
+
+    A page that asked who came by which link is for this visitor alone: caches are told that it varies.
+    """
 
     sync_capable = True
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self.__acall__(request)
         request.referral = Arrival(request)  # type: ignore[attr-defined]
-        response: HttpResponseBase | Awaitable[HttpResponseBase] = self.get_response(request)
-        return response
+        return _varied(request, self.get_response(request))
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        request.referral = Arrival(request)  # type: ignore[attr-defined]
+        return _varied(request, await self.get_response(request))
 
     def process_view(self, request: HttpRequest, *args: Any) -> HttpResponseBase | None:
         answers = signals.entering_view.send_robust(sender=type(self), request=request)
         return next((answer for _who, answer in answers if isinstance(answer, HttpResponseBase)), None)
+
+
+def _varied(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    arrival = getattr(request, "referral", None)
+    if isinstance(arrival, Arrival) and "ticket" in vars(arrival):
+        patch_vary_headers(response, ["Cookie"])
+    return response
