@@ -14,6 +14,7 @@ class OscarIntegrationConfig(AppConfig):
     def ready(self) -> None:
         from oscar_integration import audit, receivers, stages
         from oscar_integration import checks as ours
+        from oscar_integration.account import extend_account
         from oscar_integration.checkout import extend_checkout
         from oscar_integration.gifts import FreeProductKind
         from oscar_integration.history import extend_history
@@ -22,6 +23,7 @@ class OscarIntegrationConfig(AppConfig):
 
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
+        extend_account(apps.get_app_config("customer"))
         receivers.connect()
         stages.connect()
         audit.register()
