@@ -119,7 +119,7 @@ format: $(VENV)/.lint ## Put the code into the shape that lint wants
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 migrations: $(VENV)/.test ## Write what the models lack in migrations
-	@$(PY) manage.py makemigrations --settings=tests.settings
+	@$(PY) -m tools.migrations --settings=tests.settings
 
 messages: $(VENV)/.test ## Collect the texts into the .po files and compile them
 	@$(PY) tools/messages.py update

@@ -16,6 +16,7 @@ from wagtail.admin.ui.tables import Column, StatusTagColumn, TitleColumn
 from wagtail.admin.views import generic
 from wagtail.admin.viewsets.model import ModelViewSet
 
+from wagtail_referrals.admin.policies import POLICIES, LimitedPolicy
 from wagtail_referrals.people import normalise_code
 from wagtail_referrals.people.models import Advocate, Code
 
@@ -70,6 +71,11 @@ class RecordViewSet(ModelViewSet):
     copy_view_enabled = False
     add_to_reference_index = False
     list_per_page = 25
+
+    @property
+    def permission_policy(self) -> LimitedPolicy:
+        # Wagtail 8 would find it by itself, 7.4 would take one without limits.
+        return POLICIES[self.model]
 
     def get_urlpatterns(self) -> list[URLPattern]:
         return [

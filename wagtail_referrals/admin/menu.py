@@ -47,6 +47,12 @@ class ReferralsGroup(SnippetViewSetGroup):
     menu_hook = MARKETING_HOOK
     submenu_hook = "register_referrals_menu_item"
 
+    def get_menu_item(self, order: int | None = None) -> MenuItem:
+        item = super().get_menu_item(order)
+        # Wagtail 7.4 does not know ``submenu_hook``.
+        item.menu.register_hook_name = self.submenu_hook
+        return item
+
 
 class SummaryMenuItem(MenuItem):
     def is_shown(self, request: HttpRequest) -> bool:

@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from django.db.models import Model
 from wagtail.permission_policies import ModelPermissionPolicy
-from wagtail.permissions import register_permission_policy
 
 from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.wagtail_versions import register_permission_policy
 
 REVIEW: Final = "wagtail_referrals.review_referral"
 SUMMARY: Final = "wagtail_referrals.view_summary"
@@ -46,7 +46,10 @@ LIMITS: Final[dict[type[Model], tuple[str, ...]]] = {
 }
 
 
+POLICIES: Final = {model: LimitedPolicy(model, actions) for model, actions in LIMITS.items()}
+
+
 def register_policies() -> None:
     """Must run before anything asks for the policy of one of these models."""
-    for model, actions in LIMITS.items():
-        register_permission_policy(model, LimitedPolicy(model, actions))
+    for model, policy in POLICIES.items():
+        register_permission_policy(model, policy)

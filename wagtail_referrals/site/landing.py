@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.utils import translation
 from wagtail.models import Locale, Site
-from wagtail.models.pages import BASE_PAGE_MODEL_NAME
 from wagtail.signals import page_published, page_slug_changed, page_unpublished, post_page_move
 
 from wagtail_referrals.site.invitation import Invitation
 from wagtail_referrals.site.layout import layout_context
 from wagtail_referrals.site.models import LandingPageMixin
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from wagtail import blocks
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel
 from wagtail.fields import RichTextField, StreamField
 from wagtail.images import get_image_model_string
-from wagtail.models.pages import BASE_PAGE_MODEL_NAME
+
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
 
 if TYPE_CHECKING:
     from wagtail.models import Page
