@@ -25,6 +25,7 @@ from tests.browser_fixtures import (  # noqa: F401  (pytest finds these by their
     page,
     pytest_runtest_makereport,
 )
+from tests.example_site.story import lived, story  # noqa: F401
 
 # Invented input is the same in every run, so that a red run is red for everybody. HYPOTHESIS_PROFILE=search invents
 # anew each time, and more of it: for a look from time to time.

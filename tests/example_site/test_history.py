@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.utils import translation
 from oscar.core.loading import get_model
@@ -22,13 +20,11 @@ from wagtail.models import Page
 
 from example_site.giving.models import Pledge
 from example_site.pages.models import HomePage
-from example_site.seed import pictures
 from example_site.seed.clock import MovingClock
-from example_site.seed.visitor import LAPTOP, ROBOTS, Visitor
+from example_site.seed.visitor import LAPTOP, ROBOTS
 from tests.books import assert_audit_clean
 from tests.credit.audit import assert_books_agree
-from tests.databases import use
-from tests.example_site.conftest import _small
+from tests.example_site.story import LONGEST, NOW
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account, Entry
 from wagtail_referrals.messages.models import Message
@@ -47,56 +43,6 @@ pytestmark = pytest.mark.xdist_group("history")
 D = Decimal
 Order = get_model("order", "Order")
 User = get_user_model()
-
-# Twenty past midnight in the shop, with a new year and a change to winter time within the three months.
-NOW = datetime(2027, 1, 19, 23, 20, tzinfo=UTC)
-# The clock goes on while the history is made.
-LONGEST = timedelta(minutes=9)
-
-
-@pytest.fixture(scope="module")
-def story(
-    django_db_setup: None, _database: Any, django_db_blocker: Any, tmp_path_factory: Any
-) -> Iterator[tuple[str, str, list[str]]]:
-    """The name of the database with the history, what the command printed, and the browsers that followed links."""
-    from django.test import override_settings
-
-    name = f"history_{os.getpid()}"
-    agents: list[str] = []
-    follow = Visitor.follow
-
-    def counted(self: Visitor, *args: Any, **kwargs: Any) -> None:
-        agents.append(self.client.defaults["HTTP_USER_AGENT"])
-        follow(self, *args, **kwargs)
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(pictures.Canvas, "__init__", _small(pictures.Canvas.__init__))
-    patch.setattr(Visitor, "follow", counted)
-    out = StringIO()
-    media = override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media"))
-    with django_db_blocker.unblock(), media, time_machine.travel(NOW):
-        call_command("seed_shop", verbosity=0)
-        call_command("seed_history", stdout=out)
-        connection.close()
-        _database.store.finish(_database.name)
-        _database.store.copy(_database.name, name)
-        _database.restore()
-    patch.undo()
-    yield name, out.getvalue(), agents
-    with django_db_blocker.unblock():
-        connection.close()
-        _database.store.drop(name)
-
-
-@pytest.fixture
-def lived(story: Any, _database: Any, transactional_db: None) -> Iterator[str]:
-    """The shop after its three months, at the end of them; what the command printed."""
-    name, printed, _agents = story
-    connections.close_all()
-    _database.store.copy(name, _database.name)
-    use(_database.name)
-    with time_machine.travel(NOW + LONGEST):
-        yield printed
 
 
 def user(name: str) -> Any:
