@@ -146,24 +146,27 @@ def _quoted(names: Iterable[str]) -> list[str]:
 def _overlaps(values: Mapping[str, Collection[str]]) -> list[checks.CheckMessage]:
     """A status that means two things of which only one can be."""
     found: list[checks.CheckMessage] = []
-    for good in ("PAID_STATUSES", "SHIPPED_STATUSES"):
-        for bad, what, otherwise in (
-            (
-                "CANCELLED_STATUSES",
-                "count as cancelled: nobody is rewarded, and credit that paid for them is given back",
-                "do not take place",
-            ),
-            ("REFUNDED_STATUSES", "count as given back: nobody is rewarded", "were given back"),
-        ):
-            both = sorted(set(values[good]) & set(values[bad]))
-            if both:
-                found.append(
-                    checks.Error(
-                        f"{good} and {bad} both name {', '.join(_quoted(both))}: such orders {what}.",
-                        hint=f"Take it out of {good} if such orders {otherwise}, else out of {bad}.",
-                        id="oscar_integration.E006",
-                    )
+    for bad, what, otherwise in (
+        (
+            "CANCELLED_STATUSES",
+            "count as cancelled: nobody is rewarded, and credit that paid for them is given back",
+            "do not take place",
+        ),
+        ("REFUNDED_STATUSES", "count as given back: nobody is rewarded", "were given back"),
+    ):
+        names = [
+            name for name in ("PAID_STATUSES", "SHIPPED_STATUSES") if set(values[name]) & set(values[bad])
+        ]
+        if names:
+            both = sorted({*values["PAID_STATUSES"], *values["SHIPPED_STATUSES"]} & set(values[bad]))
+            good = " and ".join(names)
+            found.append(
+                checks.Error(
+                    f"{good} name {', '.join(_quoted(both))} as {bad} does: such orders {what}.",
+                    hint=f"Take it out of {good} if such orders {otherwise}, else out of {bad}.",
+                    id="oscar_integration.E006",
                 )
+            )
     return found
 
 

@@ -360,7 +360,7 @@ def _cookie_name_problems(name: Any, domain: Any) -> list[CheckMessage]:
         ]
     others = [
         each
-        for each in dir(settings)
+        for each in sorted(set(dir(settings)))
         if each.endswith(("_COOKIE_NAME", "_COOKIE_OPEN")) and getattr(settings, each, None) == name
     ]
     if name == "messages" and "session" not in str(getattr(settings, "MESSAGE_STORAGE", "")).lower():

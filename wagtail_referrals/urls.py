@@ -58,13 +58,14 @@ class SiteLanguagePrefix:
         return self.language_prefix
 
 
-_prefix = re.escape(conf.get("SHARE_PREFIX"))
+# A system check says what is no part of an address; it must be reached.
+_share = str(conf.get("SHARE_PREFIX"))
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path(f"{conf.get('SHARE_PREFIX')}/<str:code>/picture.png", views.picture, name="picture"),
+    path(f"{_share}/<str:code>/picture.png", views.picture, name="picture"),
     # Any text: a code that was copied badly shows the general page, not an error.
-    re_path(rf"^{_prefix}/(?P<code>[\s\S]*)/$", views.share, name="share"),
-    path(f"{conf.get('SHARE_PREFIX')}/", views.share, name="share_nobody"),
+    re_path(rf"^{re.escape(_share)}/(?P<code>[\s\S]*)/$", views.share, name="share"),
+    path(f"{_share}/", views.share, name="share_nobody"),
     URLResolver(
         SiteLanguagePrefix(),  # type: ignore[arg-type]
         [
