@@ -12,8 +12,10 @@ class CreditConfig(AppConfig):
 
     def ready(self) -> None:
         from wagtail_referrals.credit.checks import check_sqlite, check_triggers
+        from wagtail_referrals.credit.gone import forget_after_migrate
         from wagtail_referrals.credit.triggers import install_after_migrate
 
         post_migrate.connect(install_after_migrate, sender=self, dispatch_uid="referrals_ledger_triggers")
+        post_migrate.connect(forget_after_migrate, sender=self, dispatch_uid="referrals_ledger_gone")
         checks.register(check_triggers, checks.Tags.database)
         checks.register(check_sqlite, checks.Tags.database)

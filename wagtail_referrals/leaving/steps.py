@@ -1,0 +1,42 @@
+"""A step of leaving, and the registry of all of them, in the order in which they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+
+from wagtail_referrals.kinds import Registry
+from wagtail_referrals.rewards.models import Reward
+
+# Told a sentence about what has just been done.
+Say = Callable[[str], None]
+
+
+class Step:
+    """Something to do before leaving. Texts are whole sentences in the current language."""
+
+    key: str
+    label: Any
+    # It reads or writes the engine's tables, which may have been dropped already.
+    needs_tables: bool = True
+
+    def obstacles(self, *, payments_over: bool) -> list[str]:
+        """Why nothing can be done yet, by any step. ``payments_over``: no payment that was begun can come any more."""
+        return []
+
+    def plan(self) -> list[str]:
+        """What it would do now; empty when there is nothing left to do. Only reads."""
+        return []
+
+    def carry_out(self, say: Say) -> None:
+        """Do it, in portions that are committed each, and say what was done. Twice is once."""
+
+
+steps: Registry[Step] = Registry("step of leaving")
+
+
+def tables_are_there() -> bool:
+    """Whether the engine's tables have not been dropped yet."""
+    return Reward._meta.db_table in connection.introspection.table_names()
