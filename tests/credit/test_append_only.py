@@ -8,11 +8,11 @@ import pytest
 from django.apps import apps
 from django.core import checks
 from django.core.management import call_command
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.db.models.signals import post_migrate
 
 from wagtail_referrals.credit import Entry, triggers
-from wagtail_referrals.credit.checks import check_sqlite, check_triggers
+from wagtail_referrals.credit.checks import check_sqlite, check_triggers, check_vendor
 
 NAMES = [triggers.UPDATE, triggers.DELETE]
 
@@ -97,10 +97,12 @@ def test_the_check_names_the_missing_trigger_and_the_mend(db):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="Only PostgreSQL can switch a trigger off.")
-def test_a_trigger_that_is_switched_off_is_missing(give):
+@pytest.mark.parametrize("how", ["DISABLE", "ENABLE REPLICA"])
+def test_a_trigger_that_is_switched_off_is_missing(give, how):
     entry = give("10")
     with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {Entry._meta.db_table} DISABLE TRIGGER {triggers.UPDATE}")
+        cursor.execute(f"ALTER TABLE {Entry._meta.db_table} {how} TRIGGER {triggers.UPDATE}")
+    assert [each.id for each in check_triggers(databases=["default"])] == ["referrals.E001"]
     assert triggers.missing() == [triggers.UPDATE]
     emit_post_migrate()
     assert triggers.missing() == []
@@ -114,10 +116,32 @@ def test_the_checks_run_with_the_databases_checks(db):
 
 
 def test_other_databases_are_left_alone(db, monkeypatch):
+    assert check_vendor(databases=["default"]) == []
     monkeypatch.setattr(connection, "vendor", "mysql")
     assert triggers.missing() == []
     triggers.install()
     assert check_sqlite(databases=["default"]) == []
+    (warning,) = check_vendor(databases=["default"])
+    assert (warning.id, warning.level) == ("referrals.W009", checks.WARNING)
+    assert "nothing but our code keeps entries" in warning.msg and "PostgreSQL" in warning.hint
+    assert check_vendor(databases=None) == []
+
+
+def test_the_mend_of_the_check_silences_it(db):
+    drop(triggers.DELETE)
+    assert check_triggers(databases=["default"]) != []
+    emit_post_migrate()
+    assert check_triggers(databases=["default"]) == []
+
+
+def test_a_database_that_cannot_be_reached_is_left_to_django(db, monkeypatch):
+    def unreachable():
+        raise OperationalError("no server there")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", unreachable)
+        for check in (check_triggers, check_sqlite, check_vendor):
+            assert check(databases=["default"]) == []
 
 
 def test_deletion_is_allowed_for_a_while_on_sqlite_only(give):
@@ -141,3 +165,9 @@ def test_sqlite_in_a_mode_that_fails_customers_is_warned_about(transactional_db,
     for reason in ("transaction_mode", "journal mode", "ATOMIC_REQUESTS"):
         assert reason in warning.msg
     assert "PostgreSQL" in warning.hint
+    # What the hint says.
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": "IMMEDIATE", "timeout": 20})
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode=WAL")
+    assert check_sqlite(databases=["default"]) == []

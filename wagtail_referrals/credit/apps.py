@@ -11,11 +11,11 @@ class CreditConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from wagtail_referrals.credit.checks import check_sqlite, check_triggers
+        from wagtail_referrals.credit.checks import check_sqlite, check_triggers, check_vendor
         from wagtail_referrals.credit.gone import forget_after_migrate
         from wagtail_referrals.credit.triggers import install_after_migrate
 
         post_migrate.connect(install_after_migrate, sender=self, dispatch_uid="referrals_ledger_triggers")
         post_migrate.connect(forget_after_migrate, sender=self, dispatch_uid="referrals_ledger_gone")
-        checks.register(check_triggers, checks.Tags.database)
-        checks.register(check_sqlite, checks.Tags.database)
+        for check in (check_triggers, check_sqlite, check_vendor):
+            checks.register(check, checks.Tags.database)

@@ -41,7 +41,8 @@ def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
             )
         else:
             cursor.execute(
-                "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgenabled <> 'D'",
+                # 'D' is switched off, 'R' works in a replica only.
+                "SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass(%s) AND tgenabled IN ('O', 'A')",
                 [connection.ops.quote_name(_table())],
             )
         found = {row[0] for row in cursor.fetchall()}
