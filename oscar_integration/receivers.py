@@ -146,6 +146,8 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
             order.user = user
         try:
             with transaction.atomic():
+                # From now on this address is a customer's.
+                people.remember_order(str(order.number), order.guest_email)
                 attribute(order, savepoint=False)
         except IntegrityError:
             # Another process was faster, and what it wrote is there to be read now.

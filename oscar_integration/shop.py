@@ -18,9 +18,9 @@ from oscar.apps.offer.abstract_models import AbstractRange
 from oscar.core.loading import get_class, get_model
 
 from oscar_integration import conf, customers, vouchers
-from wagtail_referrals import credit, rewards
+from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot, get_shop
+from wagtail_referrals.referrals import CustomerOrders, Facts, GuestOrders, PurchaseSnapshot, get_shop
 
 NOTHING: Final = Decimal("0.00")
 # How many of a customer's own orders are looked through for an address.
@@ -61,13 +61,18 @@ class OscarShop:
     def was_customer(self, *, user: Any, email: str, excluding: str | None) -> bool:
         """Is there an order by this account or this address, other than ``excluding``? 1 query.
 
-        Addresses are compared without regard to case, with guests' and with accounts'. An order that was cancelled
+        Addresses are compared with guests' and with accounts', present and former ones, without regard to case, dots
+        and +tags. An order that was cancelled
         before anything was sent makes nobody a customer.
         """
         orders = orders_of(user, email)
         if excluding is not None:
             orders = orders.exclude(number=excluding)
         return bool(orders.exists())
+
+    def guest_orders(self) -> GuestOrders:
+        orders = get_model("order", "Order")._default_manager.exclude(guest_email="")
+        return GuestOrders(orders, reference="number", email="guest_email")
 
     def same_delivery_address(self, reference: str, user: Any) -> bool:
         """Was the order sent to an address in this customer's address book, or of an order of theirs? 3 queries."""
@@ -195,21 +200,37 @@ def _members(reach: Any, product_ids: set[int]) -> Iterable[int]:
 
 
 def orders_of(user: Any, email: str) -> QuerySet[Any]:
-    """Orders by this account or this address, without those that were cancelled before anything was sent."""
-    same = Q()
+    """Orders by this account or this address, without those that were cancelled before anything was sent.
+
+    Variants of an address are one: dots, +tags and case do not tell people apart.
+    """
+    orders: QuerySet[Any] = get_model("order", "Order")._default_manager.order_by()
+    ways = list(_ways_to(orders.values("pk"), user, email))
+    if not ways:
+        return orders.none()
+    # Each way is an index of its own; joined by OR, the database would go through all orders.
+    return orders.filter(pk__in=ways[0].union(*ways[1:])).exclude(_never_happened())
+
+
+def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[Any]]:
     known = user if user is not None and getattr(user, "pk", None) else None
     if known is not None:
-        same |= Q(user_id=known.pk)
-    for address in {email, getattr(known, "email", "") or ""} - {""}:
-        accounts = get_user_model()._default_manager.filter(email__iexact=address).values("pk")
-        same |= Q(guest_email__iexact=address) | Q(user_id__in=accounts)
-    orders: QuerySet[Any] = get_model("order", "Order")._default_manager.all()
-    return orders.filter(same).exclude(_never_happened()) if same else orders.none()
+        yield orders.filter(user_id=known.pk)
+    for rows in people.rows_of_person(known, email):
+        yield orders.filter(user_id__in=rows.filter(user__isnull=False).values("user_id"))
+        yield orders.filter(number__in=rows.filter(order_reference__isnull=False).values("order_reference"))
+    # Until the table of addresses is complete, the very address is compared with all, without an index.
+    not_all_known = ~people.all_known()
+    field = get_user_model().get_email_field_name()
+    for address in sorted({email, people.email_of_account(known)} - {""}):
+        accounts = get_user_model()._default_manager.filter(**{f"{field}__iexact": address}).values("pk")
+        yield orders.filter(not_all_known, guest_email__iexact=address)
+        yield orders.filter(not_all_known, user_id__in=accounts)
 
 
 def email_of(order: Any) -> str:
     """The guest's address, or the account's; "" for neither."""
-    return order.guest_email or getattr(order.user, "email", "") or ""
+    return order.guest_email or people.email_of_account(order.user)
 
 
 def _never_happened() -> Q:

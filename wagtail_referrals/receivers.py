@@ -13,7 +13,7 @@ from django.utils import timezone
 from wagtail.signals import published, unpublished
 
 from wagtail_referrals import messages, recognition, signals
-from wagtail_referrals.people import forget_person
+from wagtail_referrals.people import forget_person, remember_account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
 from wagtail_referrals.programs.models import Audience, Program
@@ -49,6 +49,19 @@ def guest_adopted(sender: Any, advocate: Advocate, **kwargs: Any) -> None:
         )
 
 
+def account_saved(
+    sender: Any, instance: Any, raw: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    """The account may have a new address. A login, which saves its date only, costs nothing."""
+    if raw or (update_fields is not None and sender.get_email_field_name() not in update_fields):
+        return
+    try:
+        with transaction.atomic():
+            remember_account(instance)
+    except Exception:
+        logger.exception("The address of account %s could not be noted; the sweep will do it.", instance.pk)
+
+
 def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
     forget_person(instance)
@@ -68,6 +81,7 @@ def connect() -> None:
     unpublished.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.unpublished")
     post_save.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.saved")
     post_delete.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.deleted")
+    post_save.connect(account_saved, sender=get_user_model(), dispatch_uid="wagtail_referrals.account_saved")
     pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
     signals.guest_adopted.connect(guest_adopted, dispatch_uid="wagtail_referrals.guest_adopted")
     messages.connect()

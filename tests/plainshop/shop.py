@@ -9,9 +9,9 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 
 from tests.plainshop.models import Basket, Order, Voucher
-from wagtail_referrals import credit, rewards
+from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.kinds import DiscountRequest, Rule, Trigger
-from wagtail_referrals.referrals import CustomerOrders, Facts, PurchaseSnapshot
+from wagtail_referrals.referrals import CustomerOrders, Facts, GuestOrders, PurchaseSnapshot
 
 CURRENCY = "EUR"
 
@@ -32,10 +32,16 @@ class PlainShop:
             for order in Order.objects.filter(number__in=references)
         }
 
+    def guest_orders(self) -> GuestOrders:
+        return GuestOrders(Order.objects.all(), reference="number", email="email")
+
     def was_customer(self, *, user, email: str, excluding: str | None) -> bool:
         same = Q(email__iexact=email or getattr(user, "email", "") or "-")
         if user is not None:
             same |= Q(user=user)
+        for known in people.rows_of_person(user, email):
+            same |= Q(number__in=known.filter(order_reference__isnull=False).values("order_reference"))
+            same |= Q(user__in=known.filter(user__isnull=False).values("user"))
         return Order.objects.filter(same, cancelled=False).exclude(number=excluding or "").exists()
 
     def same_delivery_address(self, reference: str, user) -> bool:
@@ -148,6 +154,7 @@ def place_order(
             now=now,
         )
     with transaction.atomic():
+        people.remember_order(number, email)
         order = Order.objects.create(
             number=number,
             user=basket.user,

@@ -1,4 +1,4 @@
-"""Customers who refer, and their codes."""
+"""Customers who refer, their codes, and by which addresses customers are known."""
 
 from wagtail_referrals.people.advocates import (
     adopt_guest,
@@ -9,6 +9,7 @@ from wagtail_referrals.people.advocates import (
     invitation_name,
     mask,
 )
+from wagtail_referrals.people.bulk import accounts_without_code, links, make_codes
 from wagtail_referrals.people.codes import (
     CodeHolder,
     code_of,
@@ -24,6 +25,19 @@ from wagtail_referrals.people.corrections import (
     correct_credit,
     corrections_of,
 )
+from wagtail_referrals.people.customer_emails import (
+    accounts_with_address,
+    accounts_without_row,
+    all_known,
+    all_written,
+    references_in_table,
+    remember_account,
+    remember_order,
+    rows_of_person,
+    write_accounts,
+    write_orders,
+    written_at,
+)
 from wagtail_referrals.people.hashing import (
     email_key,
     email_of_account,
@@ -37,9 +51,14 @@ __all__ = [
     "NOTE_LENGTH",
     "CodeHolder",
     "Correction",
+    "accounts_with_address",
+    "accounts_without_code",
+    "accounts_without_row",
     "adopt_guest",
     "advocate_for",
     "advocate_for_guest",
+    "all_known",
+    "all_written",
     "code_of",
     "correct_credit",
     "corrections_of",
@@ -52,8 +71,17 @@ __all__ = [
     "forget_person",
     "invitation_name",
     "keyed_hash",
+    "links",
+    "make_codes",
     "mask",
     "normalise_code",
     "normalise_email",
+    "references_in_table",
+    "remember_account",
+    "remember_order",
+    "rows_of_person",
     "share_path",
+    "write_accounts",
+    "write_orders",
+    "written_at",
 ]

@@ -42,7 +42,8 @@ def normalise_code(text: str) -> str:
     return code if _VALID.fullmatch(code) else ""
 
 
-def _cache_key(code: str) -> str:
+def cache_key(code: str) -> str:
+    """Under which it is cached whose code it is."""
     return f"wagtail_referrals.code.{code}"
 
 
@@ -51,7 +52,7 @@ def find_code(text: str) -> CodeHolder | None:
     code = normalise_code(text)
     if not code:
         return None
-    found = cache.get(_cache_key(code))
+    found = cache.get(cache_key(code))
     if found is None:
         row = (
             Code.objects.filter(text=code, is_active=True)
@@ -65,23 +66,27 @@ def find_code(text: str) -> CodeHolder | None:
             .first()
         )
         found = CodeHolder(code, *row) if row else False
-        cache.set(_cache_key(code), found, CACHE_SECONDS)
+        cache.set(cache_key(code), found, CACHE_SECONDS)
     return found or None
 
 
 def forget_code(advocate: Advocate) -> None:
     """Drop what is cached about the advocate's codes, after a change of name, state or owner."""
-    cache.delete_many([_cache_key(text) for text in advocate.codes.values_list("text", flat=True)])
+    cache.delete_many([cache_key(text) for text in advocate.codes.values_list("text", flat=True)])
+
+
+def new_code() -> str:
+    """A code drawn at random: nobody's, but for a chance of one in a million in a shop with as many customers."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
 def code_of(advocate: Advocate) -> str:
     """The advocate's code, made at the first call."""
     text = Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
     while text is None:
-        candidate = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         try:
             with transaction.atomic():
-                text = Code.objects.create(advocate=advocate, text=candidate, created_at=timezone.now()).text
+                text = Code.objects.create(advocate=advocate, text=new_code(), created_at=timezone.now()).text
         except IntegrityError:
             # Taken by somebody else, or made at this moment by another request of the same advocate.
             text = (
@@ -89,7 +94,7 @@ def code_of(advocate: Advocate) -> str:
             )
         else:
             # A visitor may have tried the code before it existed.
-            cache.delete(_cache_key(text))
+            cache.delete(cache_key(text))
     return text
 
 

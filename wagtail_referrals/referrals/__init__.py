@@ -9,16 +9,27 @@ from wagtail_referrals.referrals.attribution import (
     referrals_of,
     register_friend,
 )
+from wagtail_referrals.referrals.backfill import backfill, catch_up
 from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate, reason_words
-from wagtail_referrals.referrals.shop import CustomerOrders, Facts, PurchaseSnapshot, Shop, get_shop
+from wagtail_referrals.referrals.shop import (
+    CustomerOrders,
+    Facts,
+    GuestOrders,
+    PurchaseSnapshot,
+    Shop,
+    get_shop,
+)
 from wagtail_referrals.referrals.timeline import event_words, events_of, record
 
 __all__ = [
     "REASONS",
     "CustomerOrders",
     "Facts",
+    "GuestOrders",
     "PurchaseSnapshot",
     "Shop",
+    "backfill",
+    "catch_up",
     "event_words",
     "events_of",
     "get_shop",

@@ -85,6 +85,18 @@ class CustomerOrders:
         return F(value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True)
+class GuestOrders:
+    """Orders with an e-mail address of their own, in the shop's own table: those of guests, above all.
+
+    ``reference`` and ``email`` name the fields of the order number, as in ``PurchaseSnapshot``, and of the address.
+    """
+
+    orders: QuerySet[Any]
+    reference: str
+    email: str
+
+
 class Shop(DiscountIssuer, Protocol):
     """What a shop implements. Named in ``WAGTAIL_REFERRALS["SHOP"]``; made once, without arguments."""
 
@@ -93,6 +105,9 @@ class Shop(DiscountIssuer, Protocol):
 
     def was_customer(self, *, user: Any, email: str, excluding: str | None) -> bool:
         """Is there an order by this account or this e-mail address, other than ``excluding``?"""
+
+    def guest_orders(self) -> GuestOrders:
+        """All orders with an address of their own, whatever became of them. No query."""
 
     def same_delivery_address(self, reference: str, user: Any) -> bool:
         """Was the order sent to an address of this customer?"""

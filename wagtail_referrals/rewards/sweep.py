@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from wagtail_referrals import credit, signals
 from wagtail_referrals.programs import heal_terms
-from wagtail_referrals.referrals import Facts, get_shop
+from wagtail_referrals.referrals import Facts, catch_up, get_shop
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards.discounts import issue_waiting
 from wagtail_referrals.rewards.models import SweepRun
@@ -31,7 +31,8 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
     moment = now or timezone.now()
     run = SweepRun.objects.create(started_at=moment)
     signals.sweeping.send_robust(sender=SweepRun, now=moment)
-    for step in (heal_terms, credit.expire_reservations, credit.expire, lapse_claims, issue_waiting):
+    steps = (heal_terms, credit.expire_reservations, credit.expire, lapse_claims, issue_waiting, catch_up)
+    for step in steps:
         try:
             step(now=moment)
         except Exception:

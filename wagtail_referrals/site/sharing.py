@@ -62,6 +62,11 @@ class Sharing:
         return [Way(channel, CHANNELS[channel], address) for channel, address in addresses.items()]
 
 
+def share_url(code: str, *, root: str) -> str:
+    """The share link as it is passed on. ``root``: scheme and host of the site, "https://shop.example"."""
+    return root.rstrip("/") + people.share_path(code)
+
+
 def sharing_of(request: HttpRequest, advocate: Advocate, data: TermsData | None) -> Sharing:
     """The advocate's link, with the message that the program proposes in the current language."""
     code = people.code_of(advocate)
@@ -75,7 +80,7 @@ def sharing_of(request: HttpRequest, advocate: Advocate, data: TermsData | None)
         )
     return Sharing(
         code=code,
-        url=request.build_absolute_uri(people.share_path(code)),
+        url=share_url(code, root=request.build_absolute_uri("/")),
         title=gettext("%(name)s invites you") % {"name": people.invitation_name(advocate.public_name)},
         message=message.replace("{gift}", gift),
     )
