@@ -12,21 +12,25 @@ class OscarIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from oscar_integration import audit, leaving, receivers, stages
+        from oscar_integration import audit, doctor, leaving, receivers, stages
         from oscar_integration import checks as ours
         from oscar_integration.account import extend_account
         from oscar_integration.checkout import extend_checkout
         from oscar_integration.gifts import FreeProductKind
         from oscar_integration.history import extend_history
         from oscar_integration.triggers import BuysFromRange, BuysProductClass
+        from wagtail_referrals import conf
         from wagtail_referrals.kinds import reward_kinds, triggers
 
+        # Who installs this has its shop; the setting is for one that differs.
+        conf.DEFAULTS["SHOP"] = "oscar_integration.OscarShop"
         extend_checkout(apps.get_app_config("checkout"))
         extend_history(apps.get_app_config("customer"))
         extend_account(apps.get_app_config("customer"))
         receivers.connect()
         stages.connect()
         audit.register()
+        doctor.register()
         leaving.register()
         reward_kinds.register(FreeProductKind())
         triggers.register(BuysFromRange())
