@@ -12,7 +12,7 @@ class OscarIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from oscar_integration import audit, doctor, leaving, receivers, stages
+        from oscar_integration import audit, leaving, receivers, stages
         from oscar_integration import checks as ours
         from oscar_integration.account import extend_account
         from oscar_integration.checkout import extend_checkout
@@ -30,7 +30,6 @@ class OscarIntegrationConfig(AppConfig):
         receivers.connect()
         stages.connect()
         audit.register()
-        doctor.register()
         leaving.register()
         reward_kinds.register(FreeProductKind())
         triggers.register(BuysFromRange())

@@ -1,6 +1,6 @@
 """The one place where ``settings.WAGTAIL_REFERRALS`` is read.
 
-Every key is optional but ``SHOP``. A value is read at each use, so that tests can override settings.
+Every key is optional. A value is read at each use, so that tests can override settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 DEFAULTS: Final[dict[str, Any]] = {
-    # Dotted path of the class that implements wagtail_referrals.referrals.Shop.
+    # Dotted path of the class that implements wagtail_referrals.referrals.Shop. An integration brings its own.
     "SHOP": None,
     # First part of the share link: /r/<code>/.
     "SHARE_PREFIX": "r",
