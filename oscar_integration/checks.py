@@ -187,7 +187,7 @@ def _against_pipeline(statuses: Mapping[str, set[str]]) -> list[checks.CheckMess
     known = set(pipeline).union(*(_following(value) for value in pipeline.values()))
     names = ", ".join(sorted(map(str, known)))
     initial = getattr(settings, "OSCAR_INITIAL_ORDER_STATUS", None)
-    if initial is not None and initial not in pipeline:
+    if initial is not None and (not isinstance(initial, str) or initial not in pipeline):
         found.append(
             checks.Warning(
                 f"OSCAR_INITIAL_ORDER_STATUS = {initial!r} is not in OSCAR_ORDER_STATUS_PIPELINE: Oscar refuses every "
@@ -263,7 +263,7 @@ def check_payment_view(
     from oscar_integration.reading import mixin_problems, payment_view_problems, unreadable_methods
 
     view: Any = getattr(_config("checkout"), "payment_details_view", None)
-    if not conf.credit_at_checkout() or view is None:
+    if not _setting("CREDIT_AT_CHECKOUT") or view is None:
         return []
     if isinstance(view, type) and issubclass(view, CreditPaymentMixin):
         problems = mixin_problems(view, CreditPaymentMixin)
@@ -358,24 +358,23 @@ def check_served_views(
     frozen: list[str] = []
     lost: list[str] = []
     found: list[checks.CheckMessage] = []
-    with override(settings.LANGUAGE_CODE):
-        for config, name, mixin, address, missed in _extended_views():
-            served = _served(address)
-            if served is None or issubclass(served, mixin):
-                continue
-            shown = f"{served.__module__}.{served.__qualname__}"
-            if _leads_to(config, mixin):
-                frozen.append(shown)
-                lost.append(missed)
-                continue
-            found.append(
-                checks.Warning(
-                    f"The address {address} leads to {shown}, which the shop's URLs name themselves: {missed}.",
-                    hint=f"In get_urls() of {type(config).__module__}.{type(config).__qualname__}, write "
-                    f"self.{name}.as_view() as Oscar does, and make it that view in ready().",
-                    id="oscar_integration.W012",
-                )
+    for config, name, mixin, address, missed in _extended_views():
+        served = _served(address)
+        if served is None or issubclass(served, mixin):
+            continue
+        shown = f"{served.__module__}.{served.__qualname__}"
+        if _leads_to(config, mixin):
+            frozen.append(shown)
+            lost.append(missed)
+            continue
+        found.append(
+            checks.Warning(
+                f"The address {address} leads to {shown}, which the shop's URLs name themselves: {missed}.",
+                hint=f"In get_urls() of {type(config).__module__}.{type(config).__qualname__}, write "
+                f"self.{name}.as_view() as Oscar does, and make it that view in ready().",
+                id="oscar_integration.W012",
             )
+        )
     if frozen:
         found.append(
             checks.Error(
@@ -392,8 +391,9 @@ def check_served_views(
 def _served(address: str) -> type | None:
     """The class of the view at an address; None where there is none, or it cannot be told."""
     try:
-        path = reverse(address, args=["100001"] if address == "customer:order" else [])
-        served = getattr(resolve(path).func, "view_class", None)
+        with override(settings.LANGUAGE_CODE):
+            path = reverse(address, args=["100001"] if address == "customer:order" else [])
+            served = getattr(resolve(path).func, "view_class", None)
     except Exception:
         # A shop without these pages, or an URL configuration that cannot be read.
         return None

@@ -52,6 +52,12 @@ def _setting(name: str) -> Any:
     return _given().get(name, conf.DEFAULTS[name])
 
 
+def _texts(name: str) -> list[str]:
+    """The texts in a list of the project's settings."""
+    value = getattr(settings, name, None)
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list | tuple | set) else []
+
+
 def unknown_names(setting: str, given: Any, known: Mapping[str, Any], check_id: str) -> list[CheckMessage]:
     """Keys of a settings dictionary that mean nothing, each with the name that was probably meant."""
     found: list[CheckMessage] = []
@@ -215,11 +221,14 @@ def _imported(name: str, path: Any) -> Any:
 def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether it can be called with these arguments, as far as can be told."""
     try:
-        inspect.signature(function).bind(*arguments)
+        signature = inspect.signature(function)
+    except Exception:
+        # Of some functions that are not written in Python.
+        return True
+    try:
+        signature.bind(*arguments)
     except TypeError:
         return False
-    except ValueError:
-        return True
     return True
 
 
@@ -320,7 +329,8 @@ def _callable_problems(name: str, path: Any) -> list[CheckMessage]:
     function = _imported(name, path)
     if isinstance(function, CheckMessage):
         return [function]
-    if callable(function) and _takes(function, None) and not inspect.iscoroutinefunction(function):
+    later = inspect.isfunction(function) and inspect.iscoroutinefunction(function)
+    if callable(function) and _takes(function, None) and not later:
         return []
     argument = "request" if name == "CONSENT" else "user"
     return [
@@ -344,10 +354,11 @@ def check_cookie(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def _cookie_name_problems(name: Any, domain: Any) -> list[CheckMessage]:
     default = conf.DEFAULTS["COOKIE_NAME"]
     hint = f'Choose another one, e.g. "COOKIE_NAME": "{default}".'
+    legal = isinstance(name, str) and bool(name)
     try:
-        legal = isinstance(name, str) and bool(name)
-        SimpleCookie()[name] = "value"
-    except (CookieError, TypeError, AttributeError):
+        if legal:
+            SimpleCookie()[name] = "value"
+    except CookieError:
         legal = False
     if not legal:
         return [
@@ -532,7 +543,7 @@ def check_middleware(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
     """W005, W008: the middleware is missing, or outside the site's cache."""
     from wagtail_referrals.tracking import ReferralMiddleware
 
-    paths = [each for each in getattr(settings, "MIDDLEWARE", None) or () if isinstance(each, str)]
+    paths = _texts("MIDDLEWARE")
     ours = next(
         (place for place, path in enumerate(paths) if _names_subclass(path, ReferralMiddleware)), None
     )
