@@ -117,8 +117,8 @@ def check_shop(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
         return [
             Error(
                 'WAGTAIL_REFERRALS["SHOP"] is not set: orders belong to no referral, and nobody gets a reward.',
-                hint='Name the class that implements wagtail_referrals.referrals.Shop; with django-oscar, "SHOP": '
-                '"oscar_integration.shop.OscarShop".',
+                hint="Name the class that implements wagtail_referrals.referrals.Shop. With django-oscar, add "
+                '"oscar_integration" to INSTALLED_APPS, which brings its own.',
                 id="referrals.E004",
             )
         ]
