@@ -12,7 +12,7 @@ class OscarIntegrationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from oscar_integration import audit, leaving, receivers, stages
+        from oscar_integration import audit, codes, combining, doctor, leaving, receivers, stages
         from oscar_integration import checks as ours
         from oscar_integration.account import extend_account
         from oscar_integration.checkout import extend_checkout
@@ -29,7 +29,10 @@ class OscarIntegrationConfig(AppConfig):
         extend_account(apps.get_app_config("customer"))
         receivers.connect()
         stages.connect()
+        combining.connect()
+        codes.connect(apps.app_configs.get("vouchers_dashboard"))
         audit.register()
+        doctor.register()
         leaving.register()
         reward_kinds.register(FreeProductKind())
         triggers.register(BuysFromRange())

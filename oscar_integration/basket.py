@@ -28,6 +28,7 @@ from oscar.core.utils import redirect_to_referrer
 
 from oscar_integration import basket_gifts, conf, vouchers
 from oscar_integration.basket_gifts import total_words
+from oscar_integration.codes import is_running_voucher
 from oscar_integration.remembered import memory, remember
 from oscar_integration.vouchers import applied_codes, apply_offers
 from wagtail_referrals import credit, people, rewards, tracking
@@ -581,11 +582,14 @@ class ReferralCodeMixin(_VoucherAddView):
 
 
 def accept_code(request: HttpRequest, text: str) -> bool:
-    """Take a referral code that was typed into the voucher field; False when it is none, or a voucher has that name."""
+    """Take a referral code that was typed into the voucher field; False when it is none.
+
+    A voucher of the shop that has this very code, and runs, comes first: the shop made it so.
+    """
     basket = request.basket  # type: ignore[attr-defined]
     if not basket.pk or not people.normalise_code(text):
         return False
-    if get_model("voucher", "Voucher").objects.filter(code=text).exists():
+    if is_running_voucher(text):
         return False
     with transaction.atomic():
         before = tracking.claim_of_basket(str(basket.pk))

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.admin.test_program_form import ADD, errors_of, publish, start
+from tests.oscar_integration.shopping import site_offer
 from wagtail_referrals.kinds import objection_to, reward_kinds
 from wagtail_referrals.programs import ProgramState, parse, program_states, publish_terms
 from wagtail_referrals.programs.models import Program, Terms
@@ -81,3 +82,21 @@ def test_credit_that_cannot_be_spent_is_something_to_think_about(admin: Client, 
     assert hints_of(page).count(NOT_SPENT) == 1
     response = publish(admin, start(admin))
     assert response.status_code == 302, errors_of(response)
+
+
+def test_how_the_friends_discount_combines_is_said_in_the_form(admin: Client) -> None:
+    site_offer("Everything must go", "30")
+    page = BeautifulSoup(
+        admin.get(reverse(ADD), {"preset": "give_percent_get_credit"}).content, "html.parser"
+    )
+    notes = page.select_one(".referral-sentence__notes").get_text(" ")
+    assert "your own offers and vouchers come first" in notes and "“Everything must go” runs now" in notes
+    typed = admin.post(reverse("wagtail_referrals_programs:sentence"), start(admin)).json()
+    assert any("“Everything must go” runs now" in note for note in typed["notes"])
+    # Said where the friend's discount is written; not as a warning after each save, nor where there is none.
+    kinds = {"rules-0-kind": "credit", "rules-0-trigger": "first_purchase", "rules-0-amounts_EUR": "5"}
+    assert (
+        admin.post(reverse("wagtail_referrals_programs:sentence"), start(admin) | kinds).json()["notes"] == []
+    )
+    saved = admin.post(reverse(ADD), start(admin), follow=True)
+    assert not any("Everything must go" in str(message) for message in saved.context["messages"])

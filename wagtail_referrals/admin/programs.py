@@ -42,6 +42,7 @@ from wagtail_referrals.programs import (
     ProgramState,
     draft_data,
     forbidden_hints,
+    friend_notes,
     presets,
     program_audience_hints,
     program_hints,
@@ -154,6 +155,7 @@ class ProgramFormMixin:
         )
         context["sentence"] = sentence(draft_data(program))
         context["hints"] = all_hints(program, rules)
+        context["notes"] = friend_notes(rules)
         context["sentence_url"] = self.sentence_url()
         context["form_rules_json"] = json.dumps(form_rules())
         return context
@@ -318,7 +320,13 @@ class SentenceView(PermissionCheckedMixin, View):
         except (KeyError, ValueError, ValidationError):
             # Rows that are not this program's: the form was tampered with, or changed in another window.
             return HttpResponseBadRequest()
-        return JsonResponse({"sentence": sentence(draft_data(program)), "hints": all_hints(program, rules)})
+        return JsonResponse(
+            {
+                "sentence": sentence(draft_data(program)),
+                "hints": all_hints(program, rules),
+                "notes": friend_notes(rules),
+            }
+        )
 
 
 class ProgramViewSet(SnippetViewSet):

@@ -162,6 +162,20 @@ def counts_part(rule: Rule) -> bool:
     return rule.trigger in triggers and triggers.get(rule.trigger).eligible_lines(rule, ()) is not None
 
 
+_annotators: list[Callable[[RewardKind], Sequence[str]]] = []
+
+
+def register_annotator(ask: Callable[[RewardKind], Sequence[str]]) -> None:
+    """Let the shop say what an editor should know about a kind, in sentences. Called from ``AppConfig.ready()``."""
+    if ask not in _annotators:
+        _annotators.append(ask)
+
+
+def notes_on(kind: RewardKind) -> list[str]:
+    """What the shop says about this kind, that neither forbids it nor asks for a second thought."""
+    return [note for ask in _annotators for note in ask(kind)]
+
+
 class LedgerKind(RewardKind):
     """Posts to the customer's credit account. Settle locks the accounts of all that it posts beforehand."""
 

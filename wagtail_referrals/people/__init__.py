@@ -16,6 +16,7 @@ from wagtail_referrals.people.codes import (
     find_code,
     forget_code,
     normalise_code,
+    register_other_codes,
     share_path,
 )
 from wagtail_referrals.people.corrections import (
@@ -77,6 +78,7 @@ __all__ = [
     "normalise_code",
     "normalise_email",
     "references_in_table",
+    "register_other_codes",
     "remember_account",
     "remember_order",
     "rows_of_person",

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.people.advocates import adopt_guest, proposed_name
-from wagtail_referrals.people.codes import cache_key, new_code
+from wagtail_referrals.people.codes import cache_key, new_codes
 from wagtail_referrals.people.hashing import email_of_account, exact_email_key
 from wagtail_referrals.people.models import Advocate, Code
 
@@ -65,7 +65,7 @@ def _make_batch(accounts: Sequence[Any]) -> int:
             continue
         # A visitor may have tried a code before it existed.
         cache.delete_many([cache_key(text) for text in texts])
-        made += Code.objects.filter(text__in=texts).count()
+        made += Code.objects.filter(text__in=texts, advocate__user__in=list(users)).count()
         if not accounts_without_code(get_user_model()._base_manager.filter(pk__in=list(users))).exists():
             break
     return made
@@ -86,9 +86,10 @@ def _insert(users: Mapping[Any, Any]) -> list[str]:
         ignore_conflicts=True,
     )
     without = theirs.exclude(Exists(Code.objects.filter(advocate=OuterRef("pk"), is_active=True)))
+    advocates = list(without.order_by("pk").values_list("pk", flat=True))
     codes = [
-        Code(advocate_id=pk, text=new_code(), created_at=now)
-        for pk in without.order_by("pk").values_list("pk", flat=True)
+        Code(advocate_id=pk, text=text, created_at=now)
+        for pk, text in zip(advocates, new_codes(len(advocates)), strict=True)
     ]
     Code.objects.bulk_create(codes, ignore_conflicts=True)
     return [code.text for code in codes]

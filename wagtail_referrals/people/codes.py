@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from wagtail_referrals.people.models import Advocate, Code
+
+logger = logging.getLogger("wagtail_referrals")
 
 # Without 0 O, 1 I L: 31 characters, 8 of them are 8.5e11 codes. Random, so that they cannot be counted through.
 ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -75,8 +79,38 @@ def forget_code(advocate: Advocate) -> None:
     cache.delete_many([cache_key(text) for text in advocate.codes.values_list("text", flat=True)])
 
 
-def new_code() -> str:
-    """A code drawn at random: nobody's, but for a chance of one in a million in a shop with as many customers."""
+_others: list[Callable[[Collection[str]], Collection[str]]] = []
+
+
+def register_other_codes(ask: Callable[[Collection[str]], Collection[str]]) -> None:
+    """Let an app answer which of some codes mean something else already, e.g. a voucher: nobody gets one of those.
+
+    Called from ``AppConfig.ready()``.
+    """
+    if ask not in _others:
+        _others.append(ask)
+
+
+def new_codes(number: int) -> list[str]:
+    """Codes drawn at random: nobody's, but for a chance of one in a million in a shop with as many customers.
+
+    None that means something else in the shop. One query for each app that knows of such.
+    """
+    found: set[str] = set()
+    while len(found) < number:
+        drawn = {_draw() for _ in range(number - len(found))} - found
+        for ask in _others:
+            try:
+                with transaction.atomic():
+                    drawn -= set(ask(drawn))
+            except Exception:
+                # A collision is next to impossible; a page without a link is not.
+                logger.exception("Codes that mean something else could not be asked for")
+        found |= drawn
+    return list(found)
+
+
+def _draw() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
@@ -86,7 +120,9 @@ def code_of(advocate: Advocate) -> str:
     while text is None:
         try:
             with transaction.atomic():
-                text = Code.objects.create(advocate=advocate, text=new_code(), created_at=timezone.now()).text
+                text = Code.objects.create(
+                    advocate=advocate, text=new_codes(1)[0], created_at=timezone.now()
+                ).text
         except IntegrityError:
             # Taken by somebody else, or made at this moment by another request of the same advocate.
             text = (

@@ -28,6 +28,7 @@ from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_t
 from wagtail_referrals.programs.presets import Preset, presets
 from wagtail_referrals.programs.problems import (
     forbidden_hints,
+    friend_notes,
     program_hints,
     program_problems,
     rule_problems,
@@ -73,6 +74,7 @@ __all__ = [
     "forbidden_hints",
     "forget_open_terms",
     "friend_gets",
+    "friend_notes",
     "heal_terms",
     "in_audience",
     "is_milestone",

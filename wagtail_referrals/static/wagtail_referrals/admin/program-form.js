@@ -3,7 +3,7 @@
   const { Controller } = window.StimulusModule;
 
   class ReferralProgram extends Controller {
-    static targets = ["sentence", "hints"];
+    static targets = ["sentence", "hints", "notes"];
 
     static values = { url: String, rules: Object, delay: { type: Number, default: 400 } };
 
@@ -81,6 +81,16 @@
       if (field) field.hidden = !shown && !field.querySelector(".w-field--error, .error-message");
     }
 
+    list(target, sentences) {
+      target.replaceChildren(
+        ...sentences.map((sentence) => {
+          const item = document.createElement("li");
+          item.textContent = sentence;
+          return item;
+        }),
+      );
+    }
+
     async refresh() {
       this.request?.abort();
       this.request = new AbortController();
@@ -92,15 +102,10 @@
           signal: this.request.signal,
         });
         if (!response.ok) return;
-        const { sentence, hints } = await response.json();
+        const { sentence, hints, notes } = await response.json();
         if (this.sentenceTarget.textContent !== sentence) this.sentenceTarget.textContent = sentence;
-        this.hintsTarget.replaceChildren(
-          ...hints.map((hint) => {
-            const item = document.createElement("li");
-            item.textContent = hint;
-            return item;
-          }),
-        );
+        this.list(this.hintsTarget, hints);
+        this.list(this.notesTarget, notes);
       } catch (error) {
         // Aborted by a newer request, or no network: the last sentence stays.
         if (error.name !== "AbortError" && !(error instanceof TypeError)) throw error;
