@@ -65,10 +65,10 @@ class OscarShop:
         and +tags. An order that was cancelled
         before anything was sent makes nobody a customer.
         """
-        orders = orders_of(user, email)
+        others = get_model("order", "Order")._default_manager.all()
         if excluding is not None:
-            orders = orders.exclude(number=excluding)
-        return bool(orders.exists())
+            others = others.exclude(number=excluding)
+        return bool(orders_of(user, email, others).exists())
 
     def guest_orders(self) -> GuestOrders:
         orders = get_model("order", "Order")._default_manager.exclude(guest_email="")
@@ -132,9 +132,8 @@ def snapshot_of(
     lines = order.lines.annotate(referrals_product_class=_product_class())
     was_customer: bool | None = None
     if type(shop).was_customer is OscarShop.was_customer:
-        earlier = (
-            orders_of(user, email).filter(date_placed__lte=order.date_placed).exclude(number=order.number)
-        )
+        others = type(order)._default_manager.exclude(number=order.number)
+        earlier = orders_of(user, email, others.filter(date_placed__lte=order.date_placed))
         lines = list(lines.annotate(referrals_was_customer=Exists(earlier)))
         was_customer = lines[0].referrals_was_customer if lines else None
     if was_customer is None:
@@ -199,17 +198,18 @@ def _members(reach: Any, product_ids: set[int]) -> Iterable[int]:
     return {product.pk for product in products if reach.contains_product(product)}
 
 
-def orders_of(user: Any, email: str) -> QuerySet[Any]:
+def orders_of(user: Any, email: str, among: QuerySet[Any] | None = None) -> QuerySet[Any]:
     """Orders by this account or this address, without those that were cancelled before anything was sent.
 
-    Variants of an address are one: dots, +tags and case do not tell people apart.
+    ``among`` are the orders that are looked at, all by default: what comes out is a union, which cannot be filtered
+    any more, and may name an order twice. Variants of an address are one: dots, +tags and case tell nobody apart.
     """
-    orders: QuerySet[Any] = get_model("order", "Order")._default_manager.order_by()
-    ways = list(_ways_to(orders.values("pk"), user, email))
-    if not ways:
-        return orders.none()
+    if among is None:
+        among = get_model("order", "Order")._default_manager.all()
+    among = among.order_by().exclude(_never_happened())
+    ways = list(_ways_to(among, user, email))
     # Each way is an index of its own; joined by OR, the database would go through all orders.
-    return orders.filter(pk__in=ways[0].union(*ways[1:])).exclude(_never_happened())
+    return ways[0].union(*ways[1:], all=True) if ways else among.none()
 
 
 def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[Any]]:
@@ -220,12 +220,14 @@ def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[
         yield orders.filter(user_id__in=rows.filter(user__isnull=False).values("user_id"))
         yield orders.filter(number__in=rows.filter(order_reference__isnull=False).values("order_reference"))
     # Until the table of addresses is complete, the very address is compared with all, without an index.
-    not_all_known = ~people.all_known()
+    accounts = get_user_model()._default_manager
     field = get_user_model().get_email_field_name()
+    same = Q()
     for address in sorted({email, people.email_of_account(known)} - {""}):
-        accounts = get_user_model()._default_manager.filter(**{f"{field}__iexact": address}).values("pk")
-        yield orders.filter(not_all_known, guest_email__iexact=address)
-        yield orders.filter(not_all_known, user_id__in=accounts)
+        same |= Q(guest_email__iexact=address)
+        same |= Q(user_id__in=accounts.filter(**{f"{field}__iexact": address}).values("pk"))
+    if same:
+        yield orders.filter(same, ~people.all_known())
 
 
 def email_of(order: Any) -> str:

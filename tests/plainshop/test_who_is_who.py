@@ -235,11 +235,8 @@ def test_who_registers_with_a_variant_of_a_guests_address_gets_nothing_that_wait
     assert credit.available(camille, "EUR") == Decimal("15.00")
 
 
-def test_a_guest_with_a_variant_of_an_address_does_not_share_its_rewards(
-    make_program, basket, make_user, now
-):
+def test_a_guest_with_a_variant_of_an_address_does_not_share_its_rewards():
     """Otherwise whoever came first would be paid for the friends of both."""
-    _, terms, _ = make_program()
     first = advocate_for_guest("camille+x@example.com")
     advocate = advocate_for_guest("camille@example.com")
     assert advocate.pk != first.pk

@@ -9,7 +9,7 @@ from wagtail_referrals.referrals.attribution import (
     referrals_of,
     register_friend,
 )
-from wagtail_referrals.referrals.backfill import backfill, catch_up
+from wagtail_referrals.referrals.customer_emails import backfill, catch_up, customer_accounts
 from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate, reason_words
 from wagtail_referrals.referrals.shop import (
     CustomerOrders,
@@ -30,6 +30,7 @@ __all__ = [
     "Shop",
     "backfill",
     "catch_up",
+    "customer_accounts",
     "event_words",
     "events_of",
     "get_shop",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -85,15 +86,26 @@ def _fill(
     return written
 
 
-def batches(rows: QuerySet[Any], columns: list[str], size: int = BATCH) -> Iterator[list[Any]]:
+def batches(rows: QuerySet[Any], columns: list[str]) -> Iterator[list[Any]]:
     """The rows in order of their primary key, some at a time, each time with a query of its own: nothing stays open."""
     last: Any = None
     while True:
         page = rows.order_by("pk")
         if last is not None:
             page = page.filter(pk__gt=last)
-        found = list(page.values_list("pk", *columns)[:size])
+        found = list(page.values_list("pk", *columns)[:BATCH])
         if not found:
             return
         last = found[-1][0]
         yield [row[1:] for row in found]
+
+
+def customer_accounts(*, with_order: bool = False) -> QuerySet[Any]:
+    """All accounts that are in use; or those with an order that came to something, as audiences count them."""
+    accounts = get_user_model()._base_manager.all()
+    if any(field.name == "is_active" for field in get_user_model()._meta.concrete_fields):
+        accounts = accounts.filter(is_active=True)
+    if with_order:
+        shop = get_shop().orders_of_customers(None)
+        accounts = accounts.filter(Exists(shop.orders.order_by().filter(**{shop.customer: OuterRef("pk")})))
+    return accounts
