@@ -11,7 +11,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
 
 # What the mixin calls on the view below it.
@@ -59,7 +59,7 @@ def payment_view_problems(view: Any) -> list[str]:
     if not isinstance(view, type) or not all(callable(getattr(view, name, None)) for name in _NEEDED):
         return ["it is not one of Oscar's PaymentDetailsView"]
     problems = []
-    if not any(_leads_to_payment(view, method, _DEPTH) for method in _run(view, "submit", oscars=True)):
+    if not _leads_to(view, "submit", "handle_payment"):
         problems.append("its submit() neither calls self.handle_payment() nor super().submit()")
     for method in _run(view, "submit"):
         if method.is_async:
@@ -92,6 +92,12 @@ def unreadable_methods(view: Any) -> list[str]:
         for method in _run(view, name)
         if method.node is None
     ]
+
+
+@cache
+def places_orders_by_itself(view: type) -> bool:
+    """Whether the shop's ``post`` never comes to ``handle_place_order_submission``, as before Oscar had it."""
+    return not _leads_to(view, "post", "handle_place_order_submission")
 
 
 def mixin_problems(view: type, mixin: type) -> list[str]:
@@ -321,16 +327,21 @@ def _whole_amounts_of(view: type, method: _Method, depth: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _leads_to_payment(view: type, method: _Method, depth: int) -> bool:
-    """Whether a method calls ``handle_payment``, itself or by way of the view's own. True where there is no source."""
+def _leads_to(view: type, name: str, target: str) -> bool:
+    """Whether one of the view's methods comes to another. True where that cannot be read."""
+    return any(_mentions(view, method, target, _DEPTH) for method in _run(view, name, oscars=True))
+
+
+def _mentions(view: type, method: _Method, target: str, depth: int) -> bool:
+    """Whether a method calls ``self.<target>``, itself or by way of the view's own; Oscar's does."""
     if _is_oscars(method.owner) or method.node is None:
         return True
     own = method.own_calls()
-    if "handle_payment" in own:
+    if target in own:
         return True
     helpers = (next(_run(view, name), None) for name in sorted(own - {method.name})) if depth else ()
     return any(
-        helper is not None and helper.node is not None and _leads_to_payment(view, helper, depth - 1)
+        helper is not None and helper.node is not None and _mentions(view, helper, target, depth - 1)
         for helper in helpers
     )
 

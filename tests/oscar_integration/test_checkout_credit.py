@@ -17,10 +17,13 @@ from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.order.signals import order_placed
 from oscar.core.loading import get_model
 
+from example_site.card.forms import CardForm
 from example_site.card.gateway import ACCEPTED, ASKS_THE_BANK, DECLINED
 from example_site.card.models import DemoCharge
 from example_site.checkout.views import PaymentDetailsView
+from oscar_integration import checkout
 from oscar_integration.capture import capture_for_order
+from oscar_integration.reading import places_orders_by_itself
 from tests.credit.audit import assert_books_agree
 from tests.oscar_integration.paying import (
     Customer,
@@ -213,6 +216,32 @@ def test_a_shop_that_wants_a_card_before_the_preview_gets_none(
     customer.use("100")
     assert customer.client.get(customer.url("checkout/preview/")).status_code == 200
     assert_thanked(customer.place_order())
+
+
+def test_a_shop_that_places_orders_in_its_own_post_asks_for_no_card_either(
+    customer: Customer, lea: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As shops wrote it before Oscar had a method for it, and many do still."""
+
+    def post(view: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        form = CardForm(request.POST)
+        if not form.is_valid():
+            return view.render_payment_details(request, card_form=form)
+        if request.POST.get("action") != "place_order":
+            return view.render_preview(request, card_form=form)
+        submission = view.build_submission()
+        submission["payment_kwargs"]["card_form"] = form
+        return view.submit(**submission)
+
+    monkeypatch.setattr(PaymentDetailsView, "post", post)
+    monkeypatch.setattr(checkout, "places_orders_by_itself", places_orders_by_itself.__wrapped__)
+    give(lea, "85")
+    customer.go_to_payment()
+    customer.use("15")
+    assert customer.place_order().status_code == 200 and not Order.objects.exists()
+    customer.use("100")
+    order = assert_thanked(customer.place_order())
+    assert (charges(), sources(order)) == ([], {"referral-credit": "100.00"})
 
 
 def test_credit_that_pays_all_can_be_taken_out_at_the_preview(customer: Customer, lea: Any) -> None:

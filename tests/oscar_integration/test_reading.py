@@ -16,7 +16,7 @@ from oscar.apps.checkout import mixins, views
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 
 from example_site.checkout.views import PaymentDetailsView as ExampleView
-from oscar_integration.reading import payment_view_problems, unreadable_methods
+from oscar_integration.reading import payment_view_problems, places_orders_by_itself, unreadable_methods
 
 # What shops call; nothing here runs.
 gateway: Any = SimpleNamespace()
@@ -387,6 +387,45 @@ def test_what_runs_no_more_is_not_judged() -> None:
 
     assert payment_view_problems(Replaced) == []
     assert len(payment_view_problems(Extended)) == 1
+
+
+# Views that place an order in post()
+
+
+class OldPost(views.PaymentDetailsView):
+    def post(self, request, *args, **kwargs):
+        if request.POST.get("action") == "place_order":
+            return self.do_place_order(request)
+        return self.render_preview(request)
+
+    def do_place_order(self, request):
+        return self.submit(**self.build_submission())
+
+
+class LooksFirst(views.PaymentDetailsView):
+    def post(self, request, *args, **kwargs):
+        if "terms" not in request.POST:
+            return self.render_preview(request, error="terms")
+        return super().post(request, *args, **kwargs)
+
+
+class Hands(OldPost):
+    def do_place_order(self, request):
+        return self.handle_place_order_submission(request)
+
+
+@pytest.mark.parametrize(
+    ("view", "by_itself"),
+    [
+        (OldPost, True),
+        (LooksFirst, False),
+        (Hands, False),
+        (views.PaymentDetailsView, False),
+        (ExampleView, False),
+    ],
+)
+def test_whether_a_view_places_orders_by_itself(view: type, by_itself: bool) -> None:
+    assert places_orders_by_itself(view) is by_itself
 
 
 # Views whose source is not there
