@@ -420,6 +420,11 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         ``PaymentChanged`` when the shopper confirmed something else.
         """
         number = str(order_number)
+        if not hasattr(total, "is_tax_known"):
+            # A shop's own submit() that hands on an amount, in which nothing can be told from tax.
+            self.refuse_credit()
+            super().handle_payment(order_number, total, **kwargs)
+            return
         before = self.checkout_session._get(_NAMESPACE, "reserved")
         found = self.credit_split(total)
         self.check_nothing_changed(total, found)
@@ -444,6 +449,12 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             if is_ours:
                 self.free_credit()
             raise
+
+    def refuse_credit(self) -> None:
+        """Raise ``UnableToTakePayment`` for who was promised to pay with credit, where that cannot be."""
+        if self.checkout_session._get(_NAMESPACE, "choice"):
+            self.forget_credit()
+            raise UnableToTakePayment(not_just_now())
 
     def check_nothing_changed(self, total: Any, found: Split | None) -> None:
         """Charge what the preview said, or nothing: another tab may have changed the credit or the basket. No query.
@@ -511,11 +522,7 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         except Exception as error:
             logger.exception("Order #%s: referral credit could not be set aside", number)
             self.forget_credit()
-            raise UnableToTakePayment(
-                _(
-                    "Your credit could not be used just now. Nothing was charged: please try again, or pay by card."
-                )
-            ) from error
+            raise UnableToTakePayment(not_just_now()) from error
         if reservation.state == reservation.State.CAPTURED:
             self.show_placed_order(number)
         self.checkout_session._set(_NAMESPACE, "reserved", number)
@@ -618,6 +625,11 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             return None
         amount = Decimal(self.checkout_session._get(_NAMESPACE, "reserved_amount"))
         return OrderCredit(order.currency, order.total_incl_tax, amount, NOTHING)
+
+
+def not_just_now() -> str:
+    """The refusal where something of ours failed, in the current language."""
+    return _("Your credit could not be used just now. Nothing was charged: please try again, or pay by card.")
 
 
 def no_longer_there(available: Decimal, currency: str) -> str:

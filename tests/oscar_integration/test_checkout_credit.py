@@ -15,6 +15,7 @@ from django.utils import timezone
 from oscar.apps.checkout import views
 from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.order.signals import order_placed
+from oscar.apps.payment.exceptions import UnableToTakePayment
 from oscar.core.loading import get_model
 
 from example_site.card.forms import CardForm
@@ -242,6 +243,37 @@ def test_a_shop_that_places_orders_in_its_own_post_asks_for_no_card_either(
     customer.use("100")
     order = assert_thanked(customer.place_order())
     assert (charges(), sources(order)) == ([], {"referral-credit": "100.00"})
+
+
+def test_a_submit_that_hands_on_an_amount_places_orders_without_credit(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check says so where it can read it. Who was promised credit is told, before anything is charged."""
+    taken: list[Any] = []
+
+    def submit(view: Any, user: Any, basket: Any, **submission: Any) -> Any:
+        total, number = submission["order_total"], view.generate_order_number(basket)
+        payment_kwargs, order_kwargs = submission.pop("payment_kwargs"), submission.pop("order_kwargs")
+        view.freeze_basket(basket)
+        view.checkout_session.set_submitted_basket(basket)
+        try:
+            view.handle_payment(number, total.incl_tax, **payment_kwargs)
+        except UnableToTakePayment as error:
+            view.restore_frozen_basket()
+            return view.render_payment_details(view.request, error=str(error))
+        return view.handle_order_placement(number, user, basket, **submission, **order_kwargs)
+
+    monkeypatch.setattr(PaymentDetailsView, "submit", submit)
+    monkeypatch.setattr(
+        PaymentDetailsView, "handle_payment", lambda view, number, total, **kwargs: taken.append(total)
+    )
+    customer.go_to_payment()
+    customer.use("15")
+    response = customer.place_order(ACCEPTED)
+    assert "Your credit could not be used just now" in response.content.decode()
+    assert (taken, Order.objects.exists(), states()) == ([], False, [])
+    assert_thanked(customer.place_order(ACCEPTED))
+    assert taken == [D("100.00")]
 
 
 def test_credit_that_pays_all_can_be_taken_out_at_the_preview(customer: Customer, lea: Any) -> None:
