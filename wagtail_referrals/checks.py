@@ -434,7 +434,7 @@ def _belongs(host: str, domain: str) -> bool:
 
 
 def check_urls(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """W003, W004, E016, E017: where the share link and the account page lead."""
+    """W003, W004, W010, E016, E017: where the share link and the account page lead."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     try:
@@ -462,15 +462,25 @@ def _url_problems() -> list[CheckMessage]:
     for language in list(dict.fromkeys(languages))[:2]:
         with override(language):
             written = reverse("referrals:share", args=[SAMPLE])
-        if written != _expected() and is_language_prefix_patterns_used(configured.ROOT_URLCONF)[0]:
+        if written == _expected() or not is_language_prefix_patterns_used(configured.ROOT_URLCONF)[0]:
+            continue
+        if written.startswith(f"{get_script_prefix()}{language}/"):
             return [
-                Error(
-                    f"The addresses of wagtail_referrals are not at the root: the share link is {written}. Friends who "
-                    "speak another language and links in mails are led to pages that are not there.",
-                    hint=f"Move {INCLUDE} out of i18n_patterns and out of other includes.",
-                    id="referrals.E016",
+                Warning(
+                    f"The share link has a language in it, {written}: who prints or keeps it has a link that ends with "
+                    "the language, and the account page's address names the language twice.",
+                    hint=f"Move {INCLUDE} out of i18n_patterns.",
+                    id="referrals.W010",
                 )
             ]
+        return [
+            Error(
+                f"The addresses of wagtail_referrals are not at the root, as the share link {written} shows: mails lead "
+                "customers whose browser speaks another language to an account page that is not found.",
+                hint=f"Move {INCLUDE} out of other includes, to the root.",
+                id="referrals.E016",
+            )
+        ]
     return [*_led_elsewhere(path), *_hidden_addresses(path)]
 
 

@@ -336,20 +336,20 @@ PAGES = path("", include(wagtail_urls))
         ),
         (
             i18n_patterns(OURS, PAGES),
-            "referrals.E016",
-            "the share link is /en/r/K7WM2XQP/",
+            "referrals.W010",
+            "The share link has a language in it, /en/r/K7WM2XQP/",
             [OURS, *i18n_patterns(PAGES)],
         ),
         (
             i18n_patterns(OURS, PAGES, prefix_default_language=False),
-            "referrals.E016",
-            "the share link is /fr/r/K7WM2XQP/",
+            "referrals.W010",
+            "The share link has a language in it, /fr/r/K7WM2XQP/",
             [OURS, *i18n_patterns(PAGES, prefix_default_language=False)],
         ),
         (
             [path("club/", include("wagtail_referrals.urls")), *i18n_patterns(PAGES)],
             "referrals.E016",
-            "the share link is /club/r/K7WM2XQP/",
+            "not at the root, as the share link /club/r/K7WM2XQP/ shows",
             [OURS, *i18n_patterns(PAGES)],
         ),
         (
