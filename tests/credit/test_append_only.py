@@ -121,9 +121,9 @@ def test_other_databases_are_left_alone(db, monkeypatch):
     assert triggers.missing() == []
     triggers.install()
     assert check_sqlite(databases=["default"]) == []
-    (warning,) = check_vendor(databases=["default"])
-    assert (warning.id, warning.level) == ("referrals.W009", checks.WARNING)
-    assert "nothing but our code keeps entries" in warning.msg and "PostgreSQL" in warning.hint
+    (error,) = check_vendor(databases=["default"])
+    assert (error.id, error.level) == ("referrals.E019", checks.ERROR)
+    assert "does not make the constraints" in error.msg and "PostgreSQL" in error.hint
     assert check_vendor(databases=None) == []
 
 

@@ -79,14 +79,13 @@ def check_sqlite(
 def check_vendor(
     app_configs: Any = None, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """referrals.W009: a database that does not hold what it should hold itself. No query."""
+    """referrals.E019: a database that does not hold what it should hold itself. No query."""
     return [
-        Warning(
-            f'The database "{alias}" is {connections[alias].display_name}: nothing but our code keeps entries of the '
-            "credit ledger from being changed, and an order from being paid twice with credit.",
-            hint="Use PostgreSQL, or SQLite for a small shop; both are tested. Else silence this check, and run "
-            '"python manage.py referrals_audit" every day.',
-            id="referrals.W009",
+        Error(
+            f'The database "{alias}" is {connections[alias].display_name}, which does not make the constraints that '
+            "keep a purchase from being paid for twice, and lacks the locks that credit needs.",
+            hint="Use PostgreSQL, or SQLite for a small shop. No other database is supported.",
+            id="referrals.E019",
         )
         for alias in databases or ()
         if connections[alias].vendor not in ("postgresql", "sqlite")
