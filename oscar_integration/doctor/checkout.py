@@ -8,7 +8,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 from django.apps import apps
-from django.test import RequestFactory
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
@@ -82,10 +81,8 @@ def _deliver(basket: Any, browser: Browser, trial: Trial) -> Iterator[Finding]:
     start = browser.get(reverse("checkout:index"), public=False)
     if start.error is not None:
         yield crash(start.error, _("The checkout's first step fails"))
-    request = RequestFactory().get("/")
-    session = browser.client.session
-    request.session, request.user = session, trial.friend
-    request.basket = basket  # type: ignore[attr-defined]
+    request, session = browser.request, browser.client.session
+    request.session, request.user, request.basket = session, trial.friend, basket
     chosen = get_class("checkout.utils", "CheckoutSessionData")(request)
     address = None
     if basket.is_shipping_required():

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError, transaction
-from django.test import RequestFactory
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
@@ -99,9 +98,10 @@ def _place(number: str, trial: Trial) -> None:
         view_class = getattr(resolve(reverse("checkout:preview")).func, "view_class", None)
     except NoReverseMatch:
         view_class = None
-    request = RequestFactory().get("/")
+    # One that has gone through the shop's middleware: its checkout may ask for what that puts on it.
+    request = browser.request
     request.user, request.session = user, browser.client.session
-    request.basket, request.strategy = basket, basket.strategy  # type: ignore[attr-defined]
+    request.basket, request.strategy = basket, basket.strategy
     if view_class is None:
         _create(number, basket, request, trial)
         return

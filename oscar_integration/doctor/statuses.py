@@ -81,13 +81,15 @@ def _follow(order: Any, purchase: Purchase | None, walk: Walk, been: set[str]) -
 
 def _look_at(order: Any, purchase: Purchase | None, walk: Walk) -> None:
     facts = get_shop().facts([str(order.number)])[str(order.number)]
+    # Such an order was paid and shipped before; that is not what its status says.
+    undone = facts.cancelled or facts.refunded > 0
     meaning = [
         word
         for is_so, word in (
-            (facts.paid_at is not None, _("paid")),
-            (facts.shipped_at is not None, _("shipped")),
             (facts.cancelled, _("cancelled")),
             (facts.refunded > 0 and not facts.cancelled, _("refunded")),
+            (facts.paid_at is not None and not undone, _("paid")),
+            (facts.shipped_at is not None and not undone, _("shipped")),
         )
         if is_so
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -39,11 +40,13 @@ class Record:
         return [finding for part, finding in self.findings if part == key]
 
 
-def examine() -> Record:
+def examine(wanted: Collection[str] = ()) -> Record:
+    """``wanted``: the keys of the examinations that are done; by default all."""
     record = Record()
     parts: list[str] = []
     record.result = doctor.examine(
         begin=lambda examination: parts.append(examination.key),
+        only=lambda examination: not wanted or examination.key in wanted,
         report=lambda finding: record.findings.append((parts[-1], finding)),
     )
     return record

@@ -98,6 +98,8 @@ class Browser:
         self.host, self.secure, self.withheld = host, secure, withheld
         self.client = Client(raise_request_exception=False)
         self.language = language
+        # The last request, with what the shop's middleware has put on it.
+        self.request: Any = None
 
     def get(self, path: str, *, public: bool = True) -> Answer:
         """The page, after redirects. ``public``: anybody may read it, so it may call other machines."""
@@ -167,6 +169,7 @@ class Browser:
                     response = ask(path, data, secure=self.secure, headers=self._headers())
             else:
                 response = ask(path, data, secure=self.secure, headers=self._headers())
+            self.request = response.wsgi_request
             if response.status_code >= 500:
                 # As a web server does, and so that a failed query does not fail all that follow.
                 transaction.set_rollback(True)

@@ -21,9 +21,12 @@ from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward, SweepRun
 from wagtail_referrals.tracking import ReferralMiddleware
 
+# Our own tag, and the one of checks that ask the database, some of which are ours.
+OUR_TAGS: Final = ("referrals", checks.Tags.database)
 # How our checks are called: "referrals.E001", "oscar_integration.W008".
 OUR_CHECKS: Final = ("referrals.", "oscar_integration.", "wagtail_referrals.")
 # A sweep runs every few minutes.
+JUST_NOW: Final = timedelta(minutes=1)
 LATE: Final = timedelta(hours=1)
 VERY_LATE: Final = timedelta(days=1)
 SILENT_BACKENDS: Final = frozenset(
@@ -40,7 +43,7 @@ def examine_ground(trial: Trial) -> Iterator[Finding]:
 
 def _system_checks() -> Iterator[Finding]:
     said = False
-    for message in checks.run_checks(databases=[DEFAULT_DB_ALIAS]):
+    for message in checks.run_checks(tags=OUR_TAGS, databases=[DEFAULT_DB_ALIAS]):
         if message.is_silenced() or not str(message.id).startswith(OUR_CHECKS):
             continue
         said = True
@@ -141,6 +144,8 @@ def examine_sweep(trial: Trial) -> Iterator[Finding]:
             yield broken(_("The sweep ran %(ago)s ago and not since.") % ago, mend)
         elif age > LATE:
             yield look(_("The sweep ran %(ago)s ago.") % ago, mend)
+        elif age < JUST_NOW:
+            yield fine(_("The sweep has just run."))
         else:
             yield fine(_("The sweep ran %(ago)s ago.") % ago)
         if done.failed:
@@ -159,6 +164,8 @@ def _waiting(trial: Trial) -> Iterator[Finding]:
             overdue,
         )
         yield look(words % {"count": overdue}, _('Does "manage.py referrals_sweep" run often enough?'))
+    elif not number:
+        yield fine(_("Nothing waits for it."))
     else:
         words = ngettext("%(count)s referral is due now.", "%(count)s referrals are due now.", number)
         yield fine(words % {"count": number})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -37,6 +38,11 @@ def examine_programs(trial: Trial) -> Iterator[Finding]:
 
 def _offered(site: Site, trial: Trial) -> Iterator[Finding]:
     name = site.hostname
+    if name in ("localhost", "127.0.0.1") and not settings.DEBUG:
+        yield look(
+            _("Wagtail thinks that this shop is at %(host)s, and says so in mails.") % {"host": name},
+            _("Correct the host in Wagtail's settings, under Sites."),
+        )
     offer = programs.pick_terms(site_id=site.pk, now=trial.now)
     if offer is None:
         yield look(_("%(site)s: friends are offered nothing.") % {"site": name}, _why_nothing(site, trial))

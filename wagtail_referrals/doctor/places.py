@@ -62,4 +62,7 @@ def crash(error: BaseException, what: str = "", mend: str = "") -> Finding:
                 "Call other machines after the commit (transaction.on_commit): an order must not wait for them."
             ),
         )
-    return broken(_("%(what)s: %(error)s in %(place)s.") % values, mend)
+    return broken(
+        _("%(what)s: %(error)s in %(place)s.") % values,
+        mend or _("Look at that line of code; the same happens to customers."),
+    )

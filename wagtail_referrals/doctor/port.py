@@ -7,11 +7,12 @@ from typing import Any
 
 from django.test import RequestFactory
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from wagtail_referrals.doctor.findings import Finding, broken, fine
+from wagtail_referrals.doctor.findings import Finding, broken, fine, look
 from wagtail_referrals.doctor.places import crash
 from wagtail_referrals.doctor.trial import Trial
-from wagtail_referrals.referrals import Facts, get_shop
+from wagtail_referrals.referrals import Facts, get_shop, not_written
 from wagtail_referrals.referrals.models import Purchase
 
 
@@ -50,6 +51,35 @@ def examine_port(trial: Trial) -> Iterator[Finding]:
         )
     if len(answers) == len(questions):
         yield fine(_("The shop answers what the program asks it."))
+    yield from _old_customers()
+
+
+def _old_customers() -> Iterator[Finding]:
+    """By whose addresses a friend is no new customer, whatever the dots and plus signs."""
+    try:
+        left = not_written()
+    except Exception as error:
+        yield crash(error, _("The shop does not answer %(question)s") % {"question": "guest_orders()"})
+        return
+    mend = _(
+        'Run "manage.py referrals_backfill": else an old customer with a variant of the address counts as new.'
+    )
+    if left["accounts"]:
+        words = ngettext(
+            "The address of %(count)s account is not written down yet.",
+            "The addresses of %(count)s accounts are not written down yet.",
+            left["accounts"],
+        )
+        yield look(words % {"count": left["accounts"]}, mend)
+    if left["orders"]:
+        words = ngettext(
+            "The address of %(count)s guest order is not written down yet.",
+            "The addresses of %(count)s guest orders are not written down yet.",
+            left["orders"],
+        )
+        yield look(words % {"count": left["orders"]}, mend)
+    if not any(left.values()):
+        yield fine(_("All accounts and guest orders are known by their addresses."))
 
 
 def _facts(shop: Any, recent: str | None) -> Iterator[Finding]:

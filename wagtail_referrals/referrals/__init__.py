@@ -9,7 +9,7 @@ from wagtail_referrals.referrals.attribution import (
     referrals_of,
     register_friend,
 )
-from wagtail_referrals.referrals.customer_emails import backfill, catch_up, customer_accounts
+from wagtail_referrals.referrals.customer_emails import backfill, catch_up, customer_accounts, not_written
 from wagtail_referrals.referrals.reasons import REASONS, reason_for_advocate, reason_words
 from wagtail_referrals.referrals.shop import (
     CustomerOrders,
@@ -37,6 +37,7 @@ __all__ = [
     "is_friend",
     "is_recorded",
     "mark_due",
+    "not_written",
     "reason_for_advocate",
     "reason_words",
     "record",
