@@ -176,6 +176,8 @@ def record_purchase(
 ) -> Purchase | None:
     """Attribute an order to the claim's referral, or to the one that the person already has; ``None`` to none.
 
+    Never one that was placed before the claim was made.
+
     Idempotent by the order number. Marks the referral as due, and settles nothing: at the moment of ordering nothing
     is owed yet, and checkout should not wait for us.
 
@@ -197,6 +199,10 @@ def record_purchase(
         else:
             if existing is None:
                 existing = referrals_of(user, email)
+            # Nobody was invited to an order that was there already, least of all to one from before the installation.
+            existing = [found for found in existing if found.claim.created_at <= snapshot.placed_at]
+            if claim is not None and claim.created_at > snapshot.placed_at:
+                claim = None
             referral, is_new = _referral_for(snapshot, claim, known, address, existing, moment, savepoint)
         if referral is None:
             timeline.write([*events])
