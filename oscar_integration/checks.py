@@ -67,7 +67,8 @@ def check_settings(
         if isinstance(value, bool) and not isinstance(_setting(name), bool):
             found.append(
                 checks.Error(
-                    f"{name} = {_setting(name)!r} is neither True nor False, and counts as {bool(_setting(name))}.",
+                    f"{name} = {_setting(name)!r} is neither True nor False, and counts as {bool(_setting(name))}: "
+                    f"the stage is {'on' if _setting(name) else 'off'}, whatever was meant.",
                     hint=f'Write "{name}": True or "{name}": False, without quotes.',
                     id="oscar_integration.E007",
                 )
@@ -126,7 +127,7 @@ def check_statuses(
     if wrong:
         return [
             checks.Error(
-                f"{name} = {values[name]!r} is no list of texts: none of the shop's orders is recognised by it.",
+                f"{name} = {values[name]!r} is no list of texts: no order is recognised by it. {WITHOUT[name]}",
                 hint=f'Write "{name}": [{", ".join(_quoted(_texts(values[name]) or conf.DEFAULTS[name]))}].',
                 id="oscar_integration.E005",
             )
@@ -227,6 +228,7 @@ WITHOUT: Final = {
     "SHIPPED_STATUSES": "Waiting periods that begin when the order is sent do not begin.",
     "CANCELLED_STATUSES": "Cancelled orders keep their rewards, and the credit that paid for them is not given back.",
     "REFUNDED_STATUSES": "Orders that were given back as a whole keep their rewards.",
+    "REFUND_EVENTS": "Money that is given back counts as money that was paid.",
 }
 
 

@@ -39,6 +39,12 @@ configured: Any = settings
 MIDDLEWARE: Final = "wagtail_referrals.tracking.ReferralMiddleware"
 # A code that may be one, for its address.
 SAMPLE: Final = "K7WM2XQP"
+# What happens where the dotted path in a setting leads to nothing that can be called.
+LOST: Final = {
+    "SHOP": "orders belong to no referral, and nobody gets a reward",
+    "CONSENT": "share links cannot remember who came, and show a page without the invitation",
+    "EMAIL_IS_VERIFIED": "no address counts as verified",
+}
 INCLUDE: Final = 'path("", include("wagtail_referrals.urls"))'
 
 
@@ -134,7 +140,8 @@ def _shop_problems(path: str, factory: Any) -> list[CheckMessage]:
     if not callable(factory) or not _takes(factory):
         return [
             Error(
-                f'WAGTAIL_REFERRALS["SHOP"] = "{path}" cannot be made: it is called without arguments, once.',
+                f'WAGTAIL_REFERRALS["SHOP"] = "{path}" cannot be made, as it is called without arguments: '
+                f"{LOST['SHOP']}.",
                 hint="Name a class, not an instance of it, whose __init__ needs no arguments.",
                 id="referrals.E005",
             )
@@ -207,12 +214,8 @@ def _imported(name: str, path: Any) -> Any:
         return import_string(path)
     except Exception as error:
         # Whatever the module does when it is imported.
-        why = {
-            "SHOP": "orders belong to no referral, and nobody gets a reward",
-            "CONSENT": "share links cannot remember who came, and show a page without the invitation",
-        }.get(name, "what it is to answer is never asked")
         return Error(
-            f'WAGTAIL_REFERRALS["{name}"] = {path!r} cannot be imported ({error}): {why}.',
+            f'WAGTAIL_REFERRALS["{name}"] = {path!r} cannot be imported ({error}): {LOST[name]}.',
             hint="Write the dotted path from the project's root, as in an import.",
             id="referrals.E008",
         )
@@ -335,7 +338,7 @@ def _callable_problems(name: str, path: Any) -> list[CheckMessage]:
     argument = "request" if name == "CONSENT" else "user"
     return [
         Error(
-            f'WAGTAIL_REFERRALS["{name}"] = "{path}" cannot be called with the {argument}: each call of it fails.',
+            f'WAGTAIL_REFERRALS["{name}"] = "{path}" cannot be called with the {argument}: {LOST[name]}.',
             hint=f"Write def {str(path).rpartition('.')[2]}({argument}) -> bool, not asynchronous.",
             id="referrals.E013",
         )
@@ -475,8 +478,8 @@ def _url_problems() -> list[CheckMessage]:
             ]
         return [
             Error(
-                f"The addresses of wagtail_referrals are not at the root, as the share link {written} shows: mails lead "
-                "customers whose browser speaks another language to an account page that is not found.",
+                f"The addresses of wagtail_referrals are not at the root, as the share link {written} shows: mails "
+                "lead customers whose browser speaks another language to an account page that is not found.",
                 hint=f"Move {INCLUDE} out of other includes, to the root.",
                 id="referrals.E016",
             )

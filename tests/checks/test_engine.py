@@ -74,8 +74,18 @@ MISTAKES = [
     Mistake("referrals.E008", "cannot be imported", {"SHOP": "shop.nowhere.Shop"}, SHOP),
     Mistake("referrals.E008", "cannot be imported", {"SHOP": "WholeShop"}, SHOP),
     Mistake("referrals.E008", "is not a dotted path", {"SHOP": WholeShop}, SHOP),
-    Mistake("referrals.E005", "it is called without arguments", {"SHOP": f"{HERE}.NeedsWords"}, SHOP),
-    Mistake("referrals.E005", "it is called without arguments", {"SHOP": f"{HERE}.an_instance"}, SHOP),
+    Mistake(
+        "referrals.E005",
+        "cannot be made, as it is called without arguments",
+        {"SHOP": f"{HERE}.NeedsWords"},
+        SHOP,
+    ),
+    Mistake(
+        "referrals.E005",
+        "cannot be made, as it is called without arguments",
+        {"SHOP": f"{HERE}.an_instance"},
+        SHOP,
+    ),
     Mistake("referrals.E006", "lacks customers_who_bought", {"SHOP": f"{HERE}.Half"}, SHOP),
     Mistake("referrals.E006", "lacks", {"SHOP": "wagtail_referrals.referrals.Shop"}, SHOP),
     # Settings
