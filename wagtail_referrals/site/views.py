@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -45,6 +45,7 @@ def share_language(request: HttpRequest, holder: CodeHolder | None) -> str:
     return get_language_from_request(request)
 
 
+@login_not_required
 @require_safe
 def share(request: HttpRequest, code: str = "") -> HttpResponse:
     """A share link: counts one visit, remembers it, and shows the landing page or leads to ``?to=``.
@@ -158,6 +159,7 @@ def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     return landing.draw_landing_page(request, invitation, page)
 
 
+@login_not_required
 @require_safe
 @cache_control(public=True, max_age=3600)
 def picture(request: HttpRequest, code: str) -> HttpResponse:
