@@ -66,6 +66,8 @@ def payment_view_problems(view: Any) -> list[str]:
             problems.append(
                 f"{method}() is asynchronous, which Oscar's checkout and the credit on it are not"
             )
+        if method.hands_other_arguments():
+            problems.append(f"{method}() calls handle_payment() with other arguments than Oscar does")
         problems += [
             f"{method}() hands {found} to handle_payment(), not the order_total, "
             "and would charge the whole order"
@@ -248,6 +250,19 @@ class _Method:
             found += [ast.unparse(each) for each in given if _is_whole_amount(each)]
         return found
 
+    def hands_other_arguments(self) -> bool:
+        """Whether it calls ``self.handle_payment`` otherwise than with an order number, a total and keywords."""
+        for call in self.calls():
+            if _dotted(call.func) != f"{self.me}.handle_payment":
+                continue
+            if any(isinstance(each, ast.Starred) for each in call.args):
+                continue
+            named = {keyword.arg for keyword in call.keywords}
+            missing = set(("order_number", "total")[len(call.args) :]) - named
+            if len(call.args) > 2 or (missing and None not in named):
+                return True
+        return False
+
     def uses(self, name: str) -> bool:
         """Whether the value of an argument goes anywhere: not only compared, told, or asked for its currency."""
         names = {name}
@@ -303,12 +318,14 @@ def _payment_problems(view: type, method: _Method) -> list[str]:
     if method.is_async:
         return ["is asynchronous, which Oscar's checkout and the credit on it are not"]
     arguments = method.node.args
+    if len(method.positional) - len(arguments.defaults) > 3:
+        return ["takes other arguments than Oscar's"]
     if len(method.positional) >= 3:
         total = method.positional[2]
     elif arguments.vararg is not None:
         total = arguments.vararg.arg
     else:
-        return ["does not take the order number and the total by position"]
+        return ["takes other arguments than Oscar's"]
     if not method.uses(total):
         return ["does not use the total it is handed, and would charge the whole order"]
     return [

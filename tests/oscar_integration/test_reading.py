@@ -119,6 +119,19 @@ class Redirects(views.PaymentDetailsView):
         raise RedirectRequired(url)
 
 
+class CallsByName(views.PaymentDetailsView):
+    def submit(self, basket, order_total, **kwargs):
+        options = {"order_number": 1, "total": order_total}
+        if kwargs:
+            return self.handle_payment(**options)
+        return self.handle_payment(
+            order_number=self.generate_order_number(basket), total=order_total, card=None
+        )
+
+    def handle_payment(self, order_number, total, card=None, **kwargs):
+        gateway.charge(order_number, total.incl_tax, card)
+
+
 class OwnMixin:
     def handle_payment(self, order_number, total, **kwargs):
         self.pay_by_card(order_number, total)
@@ -192,6 +205,7 @@ WORK = [
     InvoiceByPass,
     CashOnDelivery,
     Redirects,
+    CallsByName,
     WithAMixinBetween,
     OwnSubmit,
     ComparesAndShows,
@@ -302,6 +316,21 @@ class DecoratedWithoutAWord(views.PaymentDetailsView):
         gateway.charge(self.request.basket.total_incl_tax)
 
 
+class OtherArguments(views.PaymentDetailsView):
+    def handle_payment(self, order_number, basket, order_total, **kwargs):
+        gateway.begin(order_number, basket, order_total.excl_tax)
+
+
+class CallsWithOthers(views.PaymentDetailsView):
+    def submit(self, basket, order_total, **kwargs):
+        self.handle_payment(self.generate_order_number(basket), basket, order_total)
+
+
+class CallsByOtherNames(views.PaymentDetailsView):
+    def submit(self, basket, order_total, **kwargs):
+        self.handle_payment(self.generate_order_number(basket), amount=order_total)
+
+
 class NeverAsks(views.PaymentDetailsView):
     def submit(self, user, basket, order_total, **kwargs):
         number = self.generate_order_number(basket)
@@ -354,7 +383,10 @@ CHARGE_TWICE = [
     (TheSubmissionAgain, "uses self.build_submission()['order_total'] beside the total"),
     (InAHelper, "InAHelper.handle_payment() uses basket.total_incl_tax beside the total"),
     (BelowOscars, "ForkedMixin.handle_payment() does not use the total"),
-    (NotByPosition, "does not take the order number and the total by position"),
+    (NotByPosition, "NotByPosition.handle_payment() takes other arguments than Oscar's"),
+    (OtherArguments, "OtherArguments.handle_payment() takes other arguments than Oscar's"),
+    (CallsWithOthers, "CallsWithOthers.submit() calls handle_payment() with other arguments than Oscar does"),
+    (CallsByOtherNames, "calls handle_payment() with other arguments than Oscar does"),
     (DecoratedWithoutAWord, "does not use the total it is handed"),
     (NeverAsks, "its submit() neither calls self.handle_payment() nor super().submit()"),
     (HandsAnAmount, "HandsAnAmount.submit() hands order_total.incl_tax to handle_payment()"),
