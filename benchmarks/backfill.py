@@ -187,8 +187,8 @@ def main() -> None:
         for when in ("before", "after"):
             asked = found[when]
             print(
-                f"    looking for a customer {when}: {asked['here']:6.2f} ms of the processor and {asked['there']:6.2f} ms "
-                f"of the database, going through {', '.join(asked['through']) or 'no table'}"
+                f"    looking for a customer {when}: {asked['here']:.2f} ms of the processor and "
+                f"{asked['there']:.2f} ms of the database, going through {', '.join(asked['through']) or 'no table'}"
             )
 
 
