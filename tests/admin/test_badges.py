@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,12 @@ def test_where_it_is_registered_a_thing_can_stand_before_another() -> None:
         things.register(Thing(key), before=before)
     assert [thing.key for thing in things] == ["c", "a", "d", "b", "e"]
     assert "badge" in reward_kinds
+
+
+def test_the_shops_search_field_does_not_stand_above_the_badges(admin: Client, settings: Any) -> None:
+    engines = copy.deepcopy(settings.TEMPLATES)
+    engines[0]["OPTIONS"]["context_processors"].append("oscar.apps.search.context_processors.search_form")
+    settings.TEMPLATES = engines
+    make_badge()
+    page = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
+    assert page.select(".referral-title") and not page.select("[name=q]")

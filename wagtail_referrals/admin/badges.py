@@ -53,6 +53,8 @@ class BadgeIndexView(IndexView):
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        # Oscar's context processor gives every page its own, which the listing would show.
+        context["search_form"] = None
         context["media"] += _css()
         return context
 
