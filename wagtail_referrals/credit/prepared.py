@@ -27,16 +27,10 @@ class _Slot(Value):
 
 
 @dataclass(frozen=True)
-class _Query:
-    """What ``ModelIterable`` asks of a queryset: how to ask the database."""
+class _Written:
+    """The query of a queryset, as far as ``ModelIterable`` asks for it: its SQL is written already."""
 
-    db: str
     compiler: Any
-    _known_related_objects: Any
-
-    @property
-    def query(self) -> _Query:
-        return self
 
     def get_compiler(self, using: str) -> Any:
         return self.compiler
@@ -74,4 +68,5 @@ class PreparedRead(Generic[Row]):
         }
         filled = tuple(known[each.value] if isinstance(each, _Slot) else each for each in params)
         compiler.as_sql = lambda *args, **kwargs: (sql, filled)
-        return list(cast(Any, ModelIterable(_Query(alias, compiler, {}))))  # type: ignore[arg-type]
+        rows: QuerySet[Row] = QuerySet(self.model, query=cast(Any, _Written(compiler)), using=alias)
+        return list(cast(Any, ModelIterable(rows)))
