@@ -31,6 +31,9 @@ DEFAULTS: Final[dict[str, Any]] = {
     "COOKIE_DOMAIN": None,
     # Dotted path of a callable(request) -> bool: may the visitor's browser be given our cookie?
     "CONSENT": None,
+    # Dotted path of a callable(user) -> bool: did the customer prove that the account's e-mail address is theirs? None:
+    # the address alone is enough.
+    "EMAIL_IS_VERIFIED": None,
     # How long credit stays set aside for a payment that neither succeeds nor fails.
     "RESERVATION_MINUTES": 60,
     # How often the sweep reads a watched order again although nothing announced a change.

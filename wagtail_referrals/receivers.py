@@ -6,17 +6,19 @@ import logging
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 from wagtail.signals import published, unpublished
 
-from wagtail_referrals import messages, recognition, signals
+from wagtail_referrals import conf, messages, recognition, signals
 from wagtail_referrals.people import forget_person, remember_account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
 from wagtail_referrals.programs.models import Audience, Program
+from wagtail_referrals.referrals import email_verified
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim
@@ -62,6 +64,16 @@ def account_saved(
         logger.exception("The address of account %s could not be noted; the sweep will do it.", instance.pk)
 
 
+def logged_in(sender: Any, user: Any = None, **kwargs: Any) -> None:
+    """Where the shop verifies addresses, it may have done so since; else nothing can be new, and costs no query."""
+    try:
+        if user is not None and conf.get("EMAIL_IS_VERIFIED") is not None:
+            with transaction.atomic():
+                email_verified(user)
+    except Exception:
+        logger.exception("What waits for account %s could not be looked for.", user.pk)
+
+
 def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
     forget_person(instance)
@@ -82,6 +94,7 @@ def connect() -> None:
     post_save.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.saved")
     post_delete.connect(_forget_programs, sender=Program, dispatch_uid="wagtail_referrals.deleted")
     post_save.connect(account_saved, sender=get_user_model(), dispatch_uid="wagtail_referrals.account_saved")
+    user_logged_in.connect(logged_in, dispatch_uid="wagtail_referrals.logged_in")
     pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
     signals.guest_adopted.connect(guest_adopted, dispatch_uid="wagtail_referrals.guest_adopted")
     messages.connect()

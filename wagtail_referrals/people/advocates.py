@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 
-from wagtail_referrals import signals
-from wagtail_referrals.people.codes import code_of, forget_code
+from wagtail_referrals import conf, signals
+from wagtail_referrals.people.codes import code_of, forget_code, forget_texts
 from wagtail_referrals.people.corrections import forget_notes
 from wagtail_referrals.people.hashing import email_key, email_of_account, exact_email_key
 from wagtail_referrals.people.models import Advocate
+
+logger = logging.getLogger("wagtail_referrals")
 
 
 def find_advocate(user: Any) -> Advocate | None:
@@ -29,7 +33,8 @@ def advocate_for(user: Any) -> Advocate:
     """
     advocate = find_advocate(user)
     if advocate is None:
-        adopt_guest(user)
+        advocate = adopt_guest(user)
+    if advocate is None:
         try:
             with transaction.atomic():
                 advocate = Advocate.objects.create(
@@ -73,25 +78,57 @@ def advocate_for_guest(email: str) -> Advocate:
     return advocate
 
 
+def email_is_theirs(user: Any) -> bool:
+    """May the account have what waits for its address? As the shop answers by ``EMAIL_IS_VERIFIED``; never raises."""
+    try:
+        ask = conf.load("EMAIL_IS_VERIFIED")
+        return ask is None or bool(ask(user))
+    except Exception:
+        logger.exception("Whether the address of account %s is verified could not be asked", user.pk)
+        return False
+
+
 def adopt_guest(user: Any) -> Advocate | None:
-    """At registration: the guest advocate with this very address becomes the user's. Without effect when the user has
-    one.
+    """The guest advocate with this very address becomes the user's, if the address is theirs.
+
+    Takes the place of one that the user has, as long as nobody came by that: else without effect.
     """
     key = exact_email_key(email_of_account(user))
-    if not key or Advocate.objects.filter(user=user).exists():
+    if not key or not Advocate.objects.filter(exact_email_hash=key, user=None).exists():
         return None
-    with transaction.atomic():
-        advocate = (
-            Advocate.objects.select_for_update(no_key=True).filter(exact_email_hash=key, user=None).first()
-        )
-        if advocate is None:
-            return None
-        advocate.user = user
-        advocate.public_name = advocate.public_name or proposed_name(user)
-        advocate.save(update_fields=["user", "public_name"])
-        signals.guest_adopted.send_robust(sender=Advocate, advocate=advocate)
+    if not email_is_theirs(user):
+        return None
+    try:
+        with transaction.atomic():
+            advocate = (
+                Advocate.objects.select_for_update(no_key=True)
+                .filter(exact_email_hash=key, user=None)
+                .first()
+            )
+            if advocate is None:
+                return None
+            own = Advocate.objects.filter(user=user).first()
+            if own is not None:
+                _give_way(own, advocate)
+            advocate.user = user
+            advocate.public_name = advocate.public_name or proposed_name(user)
+            advocate.save()
+            signals.guest_adopted.send_robust(sender=Advocate, advocate=advocate)
+    except (ProtectedError, IntegrityError):
+        # Somebody came by the link of the other: both stay, and what waits goes on waiting.
+        return None
     forget_code(advocate)
     return advocate
+
+
+def _give_way(own: Advocate, guest: Advocate) -> None:
+    """Delete ``own`` with its codes; what its owner and staff said stays. Raises ``ProtectedError`` if it was used."""
+    codes = list(own.codes.values_list("text", flat=True))
+    guest.public_name, guest.name_confirmed_at = own.public_name, own.name_confirmed_at
+    guest.state, guest.language = own.state, own.language or guest.language
+    own.codes.all().delete()
+    own.delete()
+    transaction.on_commit(lambda: forget_texts(codes), robust=True)
 
 
 def invitation_name(public_name: str) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.people.advocates import adopt_guest, proposed_name
-from wagtail_referrals.people.codes import cache_key, new_codes
+from wagtail_referrals.people.codes import forget_texts, new_codes
 from wagtail_referrals.people.hashing import email_of_account, exact_email_key
 from wagtail_referrals.people.models import Advocate, Code
 
@@ -64,7 +63,7 @@ def _make_batch(accounts: Sequence[Any]) -> int:
             users = {pk: users[pk] for pk in there}
             continue
         # A visitor may have tried a code before it existed.
-        cache.delete_many([cache_key(text) for text in texts])
+        forget_texts(texts)
         made += Code.objects.filter(text__in=texts, advocate__user__in=list(users)).count()
         if not accounts_without_code(get_user_model()._base_manager.filter(pk__in=list(users))).exists():
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,7 +76,12 @@ def find_code(text: str) -> CodeHolder | None:
 
 def forget_code(advocate: Advocate) -> None:
     """Drop what is cached about the advocate's codes, after a change of name, state or owner."""
-    cache.delete_many([cache_key(text) for text in advocate.codes.values_list("text", flat=True)])
+    forget_texts(advocate.codes.values_list("text", flat=True))
+
+
+def forget_texts(texts: Iterable[str]) -> None:
+    """Drop what is cached about these codes."""
+    cache.delete_many([cache_key(text) for text in texts])
 
 
 _others: list[Callable[[Collection[str]], Collection[str]]] = []

@@ -2,6 +2,7 @@
 
 from wagtail_referrals.referrals import customers  # noqa: F401  (registers what audiences ask)
 from wagtail_referrals.referrals.attribution import (
+    email_verified,
     is_friend,
     is_recorded,
     mark_due,
@@ -31,6 +32,7 @@ __all__ = [
     "backfill",
     "catch_up",
     "customer_accounts",
+    "email_verified",
     "event_words",
     "events_of",
     "get_shop",

@@ -10,7 +10,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
 
-from wagtail_referrals.people import email_key, email_of_account, exact_email_key
+from wagtail_referrals.people import (
+    adopt_guest,
+    email_is_theirs,
+    email_key,
+    email_of_account,
+    exact_email_key,
+)
 from wagtail_referrals.programs import TermsData, parse
 from wagtail_referrals.referrals import timeline
 from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
@@ -94,16 +100,24 @@ def _window_open(claim: Claim, moment: datetime) -> bool:
 def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = None) -> Referral | None:
     """A person opened an account. Makes the referral of their claim; what they did as a guest becomes theirs.
 
-    The referral to the claim's program, without a claim the newest; ``None`` if there is none.
+    The latter with the very address only, and once it is theirs, see ``email_verified``. The referral to the claim's
+    program, without a claim the newest; ``None`` if there is none.
     """
     moment = now or timezone.now()
     known, address = _friend(user, "")
     key = exact_email_key(address)
     theirs: dict[Any, Referral] = {}
+    found = referrals_of(user, "")
+    # Of a variant of the address nothing is taken over: maybe the same person, but that proves nothing.
+    waiting = {
+        referral.program_key
+        for referral in found
+        if referral.friend_id is None and referral.friend_exact_email_hash == key
+    }
+    may_have = not waiting or email_is_theirs(user)
     # A person is referred once to each program: what is the account's already comes first.
-    for referral in sorted(referrals_of(user, ""), key=lambda found: found.friend_id is None):
-        if referral.friend_id is None and referral.friend_exact_email_hash != key:
-            # Of a variant of the address: maybe the same person, but that proves nothing.
+    for referral in sorted(found, key=lambda each: each.friend_id is None):
+        if referral.friend_id is None and (referral.friend_exact_email_hash != key or not may_have):
             continue
         if referral.program_key in theirs:
             continue
@@ -117,11 +131,23 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
         return next(iter(theirs.values()), None)
     if claim.terms.program_key in theirs:
         return theirs[claim.terms.program_key]
-    if not _window_open(claim, moment) or Referral.objects.filter(claim=claim).exists():
+    if claim.terms.program_key in waiting or not _window_open(claim, moment):
+        # They are a friend in this program already, as soon as the address is theirs.
+        return None
+    if Referral.objects.filter(claim=claim).exists():
         return None
     referral, _created = _create(claim, known, address, now=moment, registered_at=moment)
     timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
     return referral
+
+
+def email_verified(user: Any, *, now: datetime | None = None) -> None:
+    """The shop has just verified the address of this account: what waited for it as a guest's becomes theirs.
+
+    Idempotent. What waits is looked for first, and whether the address is theirs asked then.
+    """
+    adopt_guest(user)
+    register_friend(user, claim=None, now=now)
 
 
 def _referral_for(
