@@ -413,8 +413,8 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
 
     # Paying
 
-    def handle_payment(self, order_number: Any, total: Any, **kwargs: Any) -> None:
-        """Set credit aside, then let the shop charge the remainder of ``total``.
+    def handle_payment(self, order_number: Any, total: Any, *args: Any, **kwargs: Any) -> None:
+        """Set credit aside, then let the shop charge the remainder of ``total``. What else it is handed goes on.
 
         Raises ``UnableToTakePayment``, before anything is charged, when the credit is no longer there, and
         ``PaymentChanged`` when the shopper confirmed something else.
@@ -423,7 +423,7 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
         if not hasattr(total, "is_tax_known"):
             # A shop's own submit() that hands on an amount, in which nothing can be told from tax.
             self.refuse_credit()
-            super().handle_payment(order_number, total, **kwargs)
+            super().handle_payment(order_number, total, *args, **kwargs)
             return
         before = self.checkout_session._get(_NAMESPACE, "reserved")
         found = self.credit_split(total)
@@ -435,13 +435,13 @@ class CreditPaymentMixin(_CreditSessionMixin, _PaymentDetailsView):
             # An earlier attempt with credit failed; this one charges everything.
             self.free_credit(for_good=True)
         if found is None:
-            super().handle_payment(order_number, total, **kwargs)
+            super().handle_payment(order_number, total, *args, **kwargs)
             return
         is_ours = self.reserve_credit(number, found.credit, total.currency) or before == number
         try:
             # Nothing left for the card: the shop's payment is not asked to charge zero.
             if found.card > 0:
-                super().handle_payment(order_number, order_price(total, found.card), **kwargs)
+                super().handle_payment(order_number, order_price(total, found.card), *args, **kwargs)
         except RedirectRequired:
             raise
         except Exception:

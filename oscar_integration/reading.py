@@ -40,6 +40,30 @@ _CHARGES: Final = re.compile(
     r"(^|[._])(charge|capture|authori[sz]e|pre_?auth|debit|sale|pay)|PaymentIntent|checkout\.Session",
     re.IGNORECASE,
 )
+# What only writes down that something was paid, and what takes it.
+_RECORDS: Final = re.compile(
+    r"(^|\.)(Source|Transaction|add_payment_\w+|create_deferred_transaction)(\.|$)|sources\.\w+$"
+)
+_TAKES: Final = re.compile(
+    r"(^|[._])(confirm|complete|execute|finali[sz]e|settle|charge|capture|authori[sz]e|debit|sale)|PaymentIntent",
+    re.IGNORECASE,
+)
+# What Oscar's build_submission() gives submit().
+_SUBMISSION: Final = frozenset(
+    {
+        "user",
+        "basket",
+        "shipping_address",
+        "shipping_method",
+        "shipping_charge",
+        "billing_address",
+        "order_total",
+        "payment_kwargs",
+        "order_kwargs",
+        "surcharges",
+    }
+)
+_TOTAL: Final = re.compile("total|amount|price", re.IGNORECASE)
 # Of a price these are no amount.
 _NO_AMOUNT: Final = frozenset({"currency", "tax_code", "is_tax_known"})
 _TELLS: Final = frozenset({"logger", "logging", "log", "messages", "print", "warnings"})
@@ -61,7 +85,10 @@ def payment_view_problems(view: Any) -> list[str]:
     problems = []
     if not _leads_to(view, "submit", "handle_payment"):
         problems.append("its submit() neither calls self.handle_payment() nor super().submit()")
-    for method in _run(view, "submit"):
+    for place, method in enumerate(_run(view, "submit")):
+        others = method.required() - _SUBMISSION
+        if place == 0 and others:
+            problems.append(f"{method}() wants {', '.join(sorted(others))}, which Oscar does not give it")
         if method.is_async:
             problems.append(
                 f"{method}() is asynchronous, which Oscar's checkout and the credit on it are not"
@@ -143,6 +170,18 @@ class _Method:
             return []
         arguments = self.node.args
         return [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
+
+    def required(self) -> set[str]:
+        """The names of the arguments that it cannot do without, ``self`` left out."""
+        if self.node is None:
+            return set()
+        arguments = self.node.args
+        optional = len(arguments.defaults)
+        by_name = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        return {
+            *self.positional[1 : len(self.positional) - optional],
+            *(argument.arg for argument, default in by_name if default is None),
+        }
 
     @property
     def me(self) -> str:
@@ -251,7 +290,7 @@ class _Method:
         return found
 
     def hands_other_arguments(self) -> bool:
-        """Whether it calls ``self.handle_payment`` otherwise than with an order number, a total and keywords."""
+        """Whether it calls ``self.handle_payment`` with something else than the total in its second place."""
         for call in self.calls():
             if _dotted(call.func) != f"{self.me}.handle_payment":
                 continue
@@ -259,12 +298,17 @@ class _Method:
                 continue
             named = {keyword.arg for keyword in call.keywords}
             missing = set(("order_number", "total")[len(call.args) :]) - named
-            if len(call.args) > 2 or (missing and None not in named):
+            if missing and None not in named:
+                return True
+            if len(call.args) > 2 and not _TOTAL.search(ast.unparse(call.args[1])):
                 return True
         return False
 
-    def uses(self, name: str) -> bool:
-        """Whether the value of an argument goes anywhere: not only compared, told, or asked for its currency."""
+    def uses(self, name: str, *, recording: bool = True) -> bool:
+        """Whether the value of an argument goes anywhere: not only compared, told, or asked for its currency.
+
+        Without ``recording``, it is not enough that it is written down what was paid.
+        """
         names = {name}
         while True:
             found = {
@@ -274,7 +318,7 @@ class _Method:
             }
             more: set[str] = set()
             for node in found:
-                others = self._goes_to(node)
+                others = self._goes_to(node, recording)
                 if others is None:
                     return True
                 more |= others
@@ -282,7 +326,7 @@ class _Method:
                 return False
             names |= more
 
-    def _goes_to(self, node: ast.Name) -> set[str] | None:
+    def _goes_to(self, node: ast.Name, recording: bool) -> set[str] | None:
         """The other names under which a value lives on from here; None where it is used."""
         if self._only_looks(node):
             return set()
@@ -290,6 +334,8 @@ class _Method:
             if isinstance(parent, ast.Attribute) and parent.attr in _NO_AMOUNT:
                 return set()
             if isinstance(parent, ast.Call) and child is not parent.func:
+                if not recording and _RECORDS.search(_dotted(parent.func)):
+                    return set()
                 if _dotted(parent.func).split(".")[-1] not in _CONVERTS:
                     return None
             elif isinstance(parent, ast.Assign | ast.AnnAssign | ast.NamedExpr):
@@ -300,6 +346,15 @@ class _Method:
                 # A value by itself, in a statement of its own.
                 return set()
         return None
+
+    def takes_without(self, name: str) -> list[str]:
+        """Calls that seem to take money, where the argument is only written down, as text."""
+        if self.uses(name, recording=False):
+            return []
+        names = [_dotted(call.func) for call in self.calls()]
+        return list(
+            dict.fromkeys(f"{each}()" for each in names if _TAKES.search(each) and not _RECORDS.search(each))
+        )
 
     def might_charge(self) -> bool:
         """Whether it calls anything but what it overrides, and what only tells; or reads what the order costs."""
@@ -318,7 +373,7 @@ def _payment_problems(view: type, method: _Method) -> list[str]:
     if method.is_async:
         return ["is asynchronous, which Oscar's checkout and the credit on it are not"]
     arguments = method.node.args
-    if len(method.positional) - len(arguments.defaults) > 3:
+    if len(method.positional) - len(arguments.defaults) > 3 and not _TOTAL.search(method.positional[2]):
         return ["takes other arguments than Oscar's"]
     if len(method.positional) >= 3:
         total = method.positional[2]
@@ -331,6 +386,9 @@ def _payment_problems(view: type, method: _Method) -> list[str]:
     return [
         f"uses {found} beside the total it is handed, and may charge the whole order"
         for found in _whole_amounts_of(view, method, _DEPTH)
+    ] or [
+        f"writes down the total it is handed, but calls {found} without it, and may charge the whole order"
+        for found in method.takes_without(total)
     ]
 
 

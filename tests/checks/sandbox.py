@@ -103,6 +103,7 @@ AUTHENTICATION_BACKENDS = [
 ]
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}
 DATABASES = databases()
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SITE_ID = 1
 USE_TZ = True
 STATIC_URL = "/static/"

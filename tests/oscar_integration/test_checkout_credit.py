@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -245,11 +245,8 @@ def test_a_shop_that_places_orders_in_its_own_post_asks_for_no_card_either(
     assert (charges(), sources(order)) == ([], {"referral-credit": "100.00"})
 
 
-def test_a_submit_that_hands_on_an_amount_places_orders_without_credit(
-    customer: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A check says so where it can read it. Who was promised credit is told, before anything is charged."""
-    taken: list[Any] = []
+def own_submit(*arguments: Callable[[Any, Any], Any]) -> Any:
+    """A shop's own submit(), which hands to handle_payment() what these give for the total and the basket."""
 
     def submit(view: Any, user: Any, basket: Any, **submission: Any) -> Any:
         total, number = submission["order_total"], view.generate_order_number(basket)
@@ -257,13 +254,39 @@ def test_a_submit_that_hands_on_an_amount_places_orders_without_credit(
         view.freeze_basket(basket)
         view.checkout_session.set_submitted_basket(basket)
         try:
-            view.handle_payment(number, total.incl_tax, **payment_kwargs)
+            view.handle_payment(number, *(each(total, basket) for each in arguments), **payment_kwargs)
         except UnableToTakePayment as error:
             view.restore_frozen_basket()
             return view.render_payment_details(view.request, error=str(error))
         return view.handle_order_placement(number, user, basket, **submission, **order_kwargs)
 
+    return submit
+
+
+def test_what_a_submit_hands_on_beside_the_total_reaches_the_shop(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Any] = []
+    submit = own_submit(lambda total, basket: total, lambda total, basket: basket.num_lines)
     monkeypatch.setattr(PaymentDetailsView, "submit", submit)
+    monkeypatch.setattr(
+        PaymentDetailsView,
+        "handle_payment",
+        lambda view, number, total, lines, **kwargs: taken.append((total.incl_tax, lines)),
+    )
+    customer.go_to_payment()
+    customer.use("15")
+    order = assert_thanked(customer.place_order(ACCEPTED))
+    assert taken == [(D("85.00"), 1)]
+    assert sources(order) == {"referral-credit": "15.00"}
+
+
+def test_a_submit_that_hands_on_an_amount_places_orders_without_credit(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check says so where it can read it. Who was promised credit is told, before anything is charged."""
+    taken: list[Any] = []
+    monkeypatch.setattr(PaymentDetailsView, "submit", own_submit(lambda total, basket: total.incl_tax))
     monkeypatch.setattr(
         PaymentDetailsView, "handle_payment", lambda view, number, total, **kwargs: taken.append(total)
     )

@@ -132,6 +132,25 @@ class CallsByName(views.PaymentDetailsView):
         gateway.charge(order_number, total.incl_tax, card)
 
 
+class HandsMore(views.PaymentDetailsView):
+    """With more arguments behind those of Oscar's: they are handed on."""
+
+    def submit(self, user, basket, order_total, payment_kwargs=None, *, surcharges=None, **kwargs):
+        self.handle_payment(
+            self.generate_order_number(basket), order_total, basket.lines, user, **payment_kwargs
+        )
+
+    def handle_payment(self, order_number, order_total, lines, user, **kwargs):
+        gateway.charge(order_number, order_total.incl_tax, [line.title for line in lines], user.email)
+
+
+class TakesAndRecords(views.PaymentDetailsView):
+    def handle_payment(self, order_number, total, **kwargs):
+        intent = stripe.PaymentIntent.create(amount=int(total.incl_tax * 100), metadata=order_number)
+        intent.confirm()
+        self.add_payment_source(Source(amount_allocated=total.incl_tax, reference=intent.id))
+
+
 class OwnMixin:
     def handle_payment(self, order_number, total, **kwargs):
         self.pay_by_card(order_number, total)
@@ -206,6 +225,8 @@ WORK = [
     CashOnDelivery,
     Redirects,
     CallsByName,
+    HandsMore,
+    TakesAndRecords,
     WithAMixinBetween,
     OwnSubmit,
     ComparesAndShows,
@@ -239,6 +260,24 @@ class ConfirmsAnIntent(views.PaymentDetailsView):
             return
         logger.info("Order %s: %s", order_number, amount)
         stripe.PaymentIntent.confirm(kwargs["intent"])
+
+
+class ConfirmsAndRecords(views.PaymentDetailsView):
+    """What was taken is what the payment step agreed on, whatever is written down."""
+
+    def handle_payment(self, order_number, total, **kwargs):
+        intent = stripe.PaymentIntent.confirm(kwargs["intent"])
+        amount = total.incl_tax
+        self.add_payment_source(Source(currency=total.currency, amount_debited=amount, reference=intent.id))
+        self.add_payment_event("Paid", amount)
+
+
+class WantsTheRequest(views.PaymentDetailsView):
+    def handle_place_order_submission(self, request):
+        return self.submit(request, **self.build_submission())
+
+    def submit(self, request, user, basket, **submission):
+        return super().submit(user, basket, **submission)
 
 
 class OnlyItsCurrency(views.PaymentDetailsView):
@@ -375,6 +414,8 @@ class NoViewOfOscars:
 CHARGE_TWICE = [
     (WhatTheBankKnows, "WhatTheBankKnows.handle_payment() does not use the total"),
     (ConfirmsAnIntent, "does not use the total it is handed"),
+    (ConfirmsAndRecords, "but calls stripe.PaymentIntent.confirm() without it"),
+    (WantsTheRequest, "WantsTheRequest.submit() wants request, which Oscar does not give it"),
     (OnlyItsCurrency, "does not use the total it is handed"),
     (RefusesWithIt, "does not use the total it is handed"),
     (RedirectsWithoutIt, "does not use the total it is handed"),
