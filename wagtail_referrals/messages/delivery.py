@@ -23,6 +23,7 @@ from wagtail.models import Site
 from wagtail_referrals import credit
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import get_shop, reason_for_advocate, reason_words, timeline
 from wagtail_referrals.referrals.timeline import money_words
 
@@ -115,8 +116,17 @@ def compose(message: Message, address: str) -> EmailMultiAlternatives:
     return mail
 
 
+def _site(message: Message) -> Site | None:
+    """Where the links of a mail lead: the site of the program that it speaks of; else the default one."""
+    site: Site | None = None
+    if message.referral is not None:
+        program = Program.objects.filter(key=message.referral.program_key).select_related("site").first()
+        site = program.site if program is not None else None
+    return site or Site.objects.filter(is_default_site=True).first()
+
+
 def _context(message: Message) -> dict[str, Any]:
-    site = Site.objects.filter(is_default_site=True).first()
+    site = _site(message)
     root = site.root_url if site is not None else ""
     try:
         link = root + reverse("referrals:account")

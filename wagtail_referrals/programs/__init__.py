@@ -24,7 +24,13 @@ from wagtail_referrals.programs.difference import (
     language_name,
 )
 from wagtail_referrals.programs.names import program_names, programs_naming
-from wagtail_referrals.programs.open import OpenTerms, forget_open_terms, open_terms, pick_terms
+from wagtail_referrals.programs.open import (
+    OpenTerms,
+    forget_open_terms,
+    open_terms,
+    pick_terms,
+    site_of_offer,
+)
 from wagtail_referrals.programs.presets import Preset, presets
 from wagtail_referrals.programs.problems import (
     forbidden_hints,
@@ -98,5 +104,6 @@ __all__ = [
     "rule_gets",
     "rule_problems",
     "sentence",
+    "site_of_offer",
     "versions_in_force",
 ]

@@ -64,14 +64,17 @@ def _read(now: datetime) -> list[OpenTerms]:
     return found
 
 
-def open_terms(*, site_id: int | None, now: datetime | None = None) -> list[OpenTerms]:
-    """Programs that promise something new on this site now, in the editor's order."""
-    moment = now or timezone.now()
+def _open_anywhere(now: datetime) -> list[OpenTerms]:
     found: list[OpenTerms] | None = cache.get(CACHE_KEY)
     if found is None:
-        found = _read(moment)
+        found = _read(now)
         cache.set(CACHE_KEY, found, CACHE_SECONDS)
-    return [item for item in found if item.is_open(moment) and item.site_id in (None, site_id)]
+    return [item for item in found if item.is_open(now)]
+
+
+def open_terms(*, site_id: int | None, now: datetime | None = None) -> list[OpenTerms]:
+    """Programs that promise something new on this site now, in the editor's order."""
+    return [item for item in _open_anywhere(now or timezone.now()) if item.site_id in (None, site_id)]
 
 
 def pick_terms(
@@ -94,4 +97,18 @@ def pick_terms(
     for offer in open_terms(site_id=site_id, now=now):
         if offer.terms_id == shown_terms_id or in_audience(offer.audience, user_id, now=now):
             return offer
+    return None
+
+
+def site_of_offer(
+    *, advocate_state: str = "active", user_id: Any = None, now: datetime | None = None
+) -> int | None:
+    """For a link or code that brings nothing where it is used: key of the first site on which this advocate may offer
+    something now. ``None`` where there is none. No query with warm caches.
+    """
+    if advocate_state != "active":
+        return None
+    for offer in _open_anywhere(now or timezone.now()):
+        if offer.site_id is not None and in_audience(offer.audience, user_id, now=now):
+            return offer.site_id
     return None

@@ -19,7 +19,14 @@ from django.utils.translation import gettext
 from wagtail_referrals import tracking
 from wagtail_referrals.people import CodeHolder, email_key, find_code
 from wagtail_referrals.people.models import Advocate
-from wagtail_referrals.programs import budget, forget_open_terms, friend_gets, parse, pick_terms
+from wagtail_referrals.programs import (
+    budget,
+    forget_open_terms,
+    friend_gets,
+    parse,
+    pick_terms,
+    site_of_offer,
+)
 from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals import reason_words, timeline
 from wagtail_referrals.rewards import discounts
@@ -324,7 +331,7 @@ def typed_code(
         now=moment,
     )
     if claim is None or claim.advocate_id != holder.advocate_id:
-        return TypedCode("refused", claim, gettext("This invitation is not open any more."))
+        return TypedCode("refused", claim, _not_open_words(holder, site_id, moment))
     withdrawn = claim.discounts.exclude(reason="").filter(state="void").first()
     if withdrawn is not None:
         return TypedCode(
@@ -335,3 +342,14 @@ def typed_code(
     gift = friend_gets(parse(claim.terms))
     saved = gettext("Invitation saved: %(gift)s.") % {"gift": gift} if gift else gettext("Invitation saved.")
     return TypedCode("accepted", claim, saved)
+
+
+def _not_open_words(holder: CodeHolder, site_id: int | None, now: datetime) -> str:
+    known: dict[str, Any] = {"advocate_state": holder.advocate_state, "user_id": holder.user_id, "now": now}
+    if pick_terms(site_id=site_id, **known) is None:
+        site = tracking.find_site(site_of_offer(**known))
+        if site is not None:
+            return gettext("This invitation is for %(host)s: it gives nothing here.") % {
+                "host": site.hostname
+            }
+    return gettext("This invitation is not open any more.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -25,15 +25,17 @@ from wagtail_referrals.tracking.models import Claim
 logger = logging.getLogger(__name__)
 
 # friend: is offered something. customer: has ordered before, and the offer is for new customers. own: the advocate.
-# closed: no program is open. unknown: nobody's code. general: the page at its own address.
-Kind = Literal["friend", "customer", "own", "closed", "unknown", "general"]
+# closed: no program is open. elsewhere: one is, on another site. unknown: nobody's code. general: the page at its own
+# address.
+Kind = Literal["friend", "customer", "own", "closed", "elsewhere", "unknown", "general"]
 
 
 @dataclass(frozen=True)
 class Invitation:
     """Read in one language: what was put into words stays as it was.
 
-    ``expires_at``: until when the friend can order. ``share_url``: the link itself, absolute, "" without one.
+    ``expires_at``: until when the friend can order. ``share_url``: the link itself, absolute, "" without one; where the
+    invitation is good elsewhere, it leads there.
     """
 
     kind: Kind
@@ -93,6 +95,7 @@ class Invitation:
             "customer": gettext("Good to see you again"),
             "own": gettext("This is your own link"),
             "closed": gettext("This invitation has ended"),
+            "elsewhere": gettext("Your invitation is for another of our shops"),
             "unknown": gettext("We do not know this link"),
             "general": gettext("Has a friend invited you?"),
         }[self.kind]
@@ -113,6 +116,13 @@ class Invitation:
             return gettext(
                 "There is no present for new customers at the moment. You are welcome all the same."
             )
+        if self.kind == "elsewhere":
+            return gettext(
+                "%(name)s invites you to %(host)s. Open the link there, and your present is saved."
+            ) % {
+                "name": self.name,
+                "host": self._host,
+            }
         if self.kind == "unknown":
             return gettext(
                 "Perhaps a part of it is missing. Ask your friend to send it again, or type the code into the basket. "
@@ -154,6 +164,8 @@ class Invitation:
     @property
     def action_text(self) -> str:
         written = getattr(self.page, "action_text", "") if self.kind in ("friend", "general") else ""
+        if self.kind == "elsewhere":
+            return gettext("Go to %(host)s") % {"host": self._host}
         return written or gettext("To the shop")
 
     @property
@@ -161,7 +173,13 @@ class Invitation:
         """The shop, through the share link: an address that is copied from there still counts."""
         if self.kind == "friend" and self.code:
             return f"{people.share_path(self.code)}?{urlencode({'to': self.start_url})}"
+        if self.kind == "elsewhere":
+            return self.share_url
         return self.start_url
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.share_url).netloc
 
     @property
     def shared_title(self) -> str:

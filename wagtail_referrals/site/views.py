@@ -27,7 +27,7 @@ from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import OpenTerms, TermsData
 from wagtail_referrals.referrals import get_shop, reason_words
 from wagtail_referrals.site import account as account_data
-from wagtail_referrals.site import landing
+from wagtail_referrals.site import landing, sharing
 from wagtail_referrals.site.invitation import Invitation, general_invitation, is_customer, shop_start
 from wagtail_referrals.site.layout import account_layout_context
 from wagtail_referrals.site.offer import terms_data
@@ -111,7 +111,8 @@ def _arrive(request: HttpRequest, holder: CodeHolder) -> HttpResponse:
         response: HttpResponse = HttpResponseRedirect(to)
     else:
         kind = "customer" if known else "friend" if data else "closed"
-        response = _answer(request, _invitation(request, holder, kind, data))
+        invitation = _invitation(request, holder, kind, data)
+        response = _answer(request, invitation if data else _elsewhere(invitation, holder))
     if visit is not None and not known and tracking.arrival_of(request).visit_id == visit.pk:
         tracking.remember(request, response, visit, offer.data if offer else None)
     return response
@@ -145,6 +146,16 @@ def _invitation(request: HttpRequest, holder: CodeHolder, kind: Any, data: Terms
         start_url=shop_start(request),
         expires_at=timezone.now() + timedelta(days=data.window_days) if data else None,
     )
+
+
+def _elsewhere(invitation: Invitation, holder: CodeHolder) -> Invitation:
+    """The way to the site on which the link brings something; where there is none, as it is."""
+    site = tracking.find_site(
+        programs.site_of_offer(advocate_state=holder.advocate_state, user_id=holder.user_id)
+    )
+    if site is None:
+        return invitation
+    return replace(invitation, kind="elsewhere", share_url=sharing.share_url(holder.code, root=site.root_url))
 
 
 def _answer(request: HttpRequest, invitation: Invitation) -> HttpResponse:

@@ -10,7 +10,7 @@ from wagtail_referrals.tracking.claims import (
 from wagtail_referrals.tracking.cookie import Ticket, remember, token_for, visit_from_token
 from wagtail_referrals.tracking.middleware import Arrival, ReferralMiddleware, arrival_of
 from wagtail_referrals.tracking.robots import is_robot
-from wagtail_referrals.tracking.sites import site_id_for
+from wagtail_referrals.tracking.sites import find_site, site_id_for
 from wagtail_referrals.tracking.visits import CHANNELS, channel_from, record_visit, shown_terms_id
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "claim_is_open",
     "claim_of_basket",
     "create_claim",
+    "find_site",
     "is_robot",
     "link_basket",
     "open_claim_of",
