@@ -83,7 +83,7 @@ def check_vendor(
     return [
         Error(
             f'The database "{alias}" is {connections[alias].display_name}, which does not make the constraints that '
-            "keep a purchase from being paid for twice, and lacks the locks that credit needs.",
+            "keep a purchase from being paid for twice, and lacks the locks under which rewards are settled.",
             hint="Use PostgreSQL, or SQLite for a small shop. No other database is supported.",
             id="referrals.E019",
         )
