@@ -19,7 +19,7 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-imports lint-migrations lint-templates lint-translations format bench screenshots messages migrations clean
+.PHONY: help demo test lint lint-style lint-types lint-imports lint-migrations lint-templates lint-translations format bench screenshots messages migrations dump clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -131,6 +131,9 @@ bench: $(VENV)/.bench ## Measure pages and the ledger, as ratios within one run
 
 screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
 	@$(PY) -m tools.screenshots
+
+dump: $(VENV)/.test ## Keep the database of this release for the tests of upgrades
+	@$(PY) -m tools.release_dump
 
 clean: ## Remove what was made, except .venv
 	@rm -rf .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
