@@ -136,6 +136,12 @@ def _capture(order: Any) -> None:
         capture_for_order(order)
 
 
+def _note(order: Any, *, savepoint: bool) -> None:
+    """Whose friend placed it; and from now on a guest's address is a customer's."""
+    people.remember_order(str(order.number), order.guest_email)
+    attribute(order, savepoint=savepoint)
+
+
 def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) -> None:
     """Oscar sends it once the order is there, and would show the customer an error for anything raised here."""
     # Also for an order that was there before it was placed, or whose credit could not be spent when it was made.
@@ -146,13 +152,11 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
             order.user = user
         try:
             with transaction.atomic():
-                # From now on this address is a customer's.
-                people.remember_order(str(order.number), order.guest_email)
-                attribute(order, savepoint=False)
+                _note(order, savepoint=False)
         except IntegrityError:
             # Another process was faster, and what it wrote is there to be read now.
             with transaction.atomic():
-                attribute(order)
+                _note(order, savepoint=True)
     except Exception:
         logger.exception("Order #%s: could not be attributed to an invitation", order.number)
 

@@ -216,7 +216,7 @@ def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[
     known = user if user is not None and getattr(user, "pk", None) else None
     if known is not None:
         yield orders.filter(user_id=known.pk)
-    for rows in people.rows_of_person(known, email):
+    for rows in people.email_rows_of(known, email):
         yield orders.filter(user_id__in=rows.filter(user__isnull=False).values("user_id"))
         yield orders.filter(number__in=rows.filter(order_reference__isnull=False).values("order_reference"))
     # Until the table of addresses is complete, the very address is compared with all, without an index.
@@ -227,7 +227,7 @@ def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[
         same |= Q(guest_email__iexact=address)
         same |= Q(user_id__in=accounts.filter(**{f"{field}__iexact": address}).values("pk"))
     if same:
-        yield orders.filter(same, ~people.all_known())
+        yield orders.filter(same, ~people.all_emails_known())
 
 
 def email_of(order: Any) -> str:

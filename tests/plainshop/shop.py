@@ -39,7 +39,7 @@ class PlainShop:
         same = Q(email__iexact=email or getattr(user, "email", "") or "-")
         if user is not None:
             same |= Q(user=user)
-        for known in people.rows_of_person(user, email):
+        for known in people.email_rows_of(user, email):
             same |= Q(number__in=known.filter(order_reference__isnull=False).values("order_reference"))
             same |= Q(user__in=known.filter(user__isnull=False).values("user"))
         return Order.objects.filter(same, cancelled=False).exclude(number=excluding or "").exists()

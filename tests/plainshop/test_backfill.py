@@ -112,13 +112,13 @@ def test_what_comes_while_it_runs_is_written_too(now):
 def test_accounts_that_are_deleted_while_they_are_written_are_left_out(monkeypatch):
     users = [account(f"u{number}", f"u{number}@example.com") for number in range(5)]
     gone = users[1].pk
-    real = people.write_accounts
+    real = people.write_account_emails
 
     def too_late(emails: Any) -> int:
         get_user_model().objects.filter(pk=gone).delete()
         return real(emails)
 
-    monkeypatch.setattr(people, "write_accounts", too_late)
+    monkeypatch.setattr(people, "write_account_emails", too_late)
     assert backfill()["accounts"] == 4
     assert {user for user, _order, _key in rows()} == {user.pk for user in users} - {gone}
 
@@ -259,6 +259,24 @@ def test_the_command_says_what_it_did_and_how_far_it_is(now, monkeypatch):
     call_command("referrals_backfill", stdout=out, stderr=err, no_progress=True)
     assert out.getvalue().splitlines()[-1] == "The addresses of all accounts and guests' orders are known."
     assert "@" not in out.getvalue() + err.getvalue()
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.django_db
+def test_on_a_terminal_it_draws_a_bar_and_leaves_nothing_of_it(now, monkeypatch):
+    moments = iter(range(0, 1000, 30))
+    monkeypatch.setattr("wagtail_referrals.management.progress.time.monotonic", lambda: next(moments))
+    for number in range(9):
+        guest_order(str(number), f"g{number}@example.com", now)
+    err = Terminal()
+    call_command("referrals_backfill", stdout=StringIO(), stderr=err)
+    drawn = err.getvalue().split("\r")
+    assert "[##########....................] Orders of guests: 3 of 9 (33 %), 1 min 0 s left\x1b[K" in drawn
+    assert drawn[-1] == "\x1b[K" and "\n" not in err.getvalue()
 
 
 @pytest.mark.django_db

@@ -23,6 +23,7 @@ from wagtail.models import Site
 from wagtail_referrals import credit
 from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.people import email_of_account
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import get_shop, reason_for_advocate, reason_words, timeline
 from wagtail_referrals.referrals.timeline import money_words
@@ -66,7 +67,7 @@ def deliver_pending(*, now: datetime | None = None, limit: int | None = BATCH) -
 
 
 def _deliver(message: Message, now: datetime) -> bool:
-    address = getattr(message.user, "email", "") if message.user is not None else ""
+    address = email_of_account(message.user)
     if not address:
         Message.objects.filter(pk=message.pk).update(state=Message.State.FAILED)
         return False

@@ -103,7 +103,7 @@ def _adopt_guests(accounts: Sequence[Any]) -> None:
         adopt_guest(keys[key])
 
 
-def links(accounts: QuerySet[Any]) -> QuerySet[Code]:
+def codes_in_use(accounts: QuerySet[Any]) -> QuerySet[Code]:
     """The codes in use of those of the accounts that may share, with ``advocate``."""
     found = Code.objects.filter(
         Q(is_active=True), advocate__state=Advocate.State.ACTIVE, advocate__user__in=accounts.values("pk")

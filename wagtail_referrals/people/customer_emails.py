@@ -1,7 +1,7 @@
 """By which addresses somebody is a customer already: keyed hashes, under which the variants of a mailbox meet.
 
-Filled once (``write_accounts``, ``write_orders``; see ``referrals.backfill``), then kept up as accounts and orders
-come.
+Filled once by ``write_account_emails`` and ``write_order_emails`` (see ``referrals.backfill``), then kept up as accounts
+and orders come.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wagtail_referrals.people.models import Backfill, CustomerEmail
 _TRIES: Final = 5
 
 
-def rows_of_person(user: Any, email: str) -> list[QuerySet[CustomerEmail]]:
+def email_rows_of(user: Any, email: str) -> list[QuerySet[CustomerEmail]]:
     """Where the table knows this account or this address from, by present and former addresses. No query.
 
     Ask them one by one: each is answered by an index, and any two of them joined by OR by going through the table.
@@ -35,18 +35,18 @@ def rows_of_person(user: Any, email: str) -> list[QuerySet[CustomerEmail]]:
     return found
 
 
-def all_known() -> Exists:
+def all_emails_known() -> Exists:
     """Are all accounts and guest orders in the table? To be asked along with another question."""
     return Exists(Backfill.objects.filter(key_id=key_id()))
 
 
-def accounts_without_row() -> QuerySet[Any]:
+def accounts_without_email_row() -> QuerySet[Any]:
     """Accounts with an address of which the table has nothing under today's secret."""
     written = CustomerEmail.objects.filter(user=OuterRef("pk"), key_id=key_id())
-    return accounts_with_address().filter(~Exists(written))
+    return accounts_with_email().filter(~Exists(written))
 
 
-def accounts_with_address() -> QuerySet[Any]:
+def accounts_with_email() -> QuerySet[Any]:
     field = get_user_model().get_email_field_name()
     return (
         get_user_model()
@@ -70,7 +70,7 @@ def remember_order(reference: str, email: str) -> None:
         CustomerEmail.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def write_accounts(emails: Mapping[Any, str]) -> int:
+def write_account_emails(emails: Mapping[Any, str]) -> int:
     """Write rows of accounts, {primary key: address}, in one short transaction; how many have an address at all.
 
     Idempotent. Accounts that are deleted meanwhile are left out.
@@ -93,7 +93,7 @@ def write_accounts(emails: Mapping[Any, str]) -> int:
     return len(keys)
 
 
-def write_orders(emails: Mapping[str, str]) -> int:
+def write_order_emails(emails: Mapping[str, str]) -> int:
     """Write rows of orders, {number: address}, as above. A row made under another secret is made anew."""
     current = key_id()
     rows = [
@@ -110,7 +110,7 @@ def write_orders(emails: Mapping[str, str]) -> int:
     return len(rows)
 
 
-def all_written(now: datetime) -> None:
+def mark_emails_complete(now: datetime) -> None:
     """From now on the table answers alone. Rows that say nothing under today's secret go, some at a time."""
     stale = CustomerEmail.objects.exclude(key_id=key_id())
     while ids := list(stale.values_list("pk", flat=True)[:1000]):
@@ -119,7 +119,7 @@ def all_written(now: datetime) -> None:
     Backfill.objects.update_or_create(key_id=key_id(), defaults={"completed_at": now})
 
 
-def written_at() -> datetime | None:
+def emails_completed_at() -> datetime | None:
     """When the table was last found to be complete under today's secret."""
     found: datetime | None = (
         Backfill.objects.filter(key_id=key_id()).values_list("completed_at", flat=True).first()
@@ -127,6 +127,6 @@ def written_at() -> datetime | None:
     return found
 
 
-def references_in_table() -> QuerySet[CustomerEmail]:
+def order_email_rows() -> QuerySet[CustomerEmail]:
     """Orders in the table, under today's secret."""
     return CustomerEmail.objects.filter(key_id=key_id(), order_reference__isnull=False)

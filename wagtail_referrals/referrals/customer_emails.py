@@ -42,38 +42,40 @@ def backfill(
             written[what] += count
         if not any(found.values()):
             break
-    people.all_written(now or timezone.now())
+    people.mark_emails_complete(now or timezone.now())
     return written
 
 
 def catch_up(*, now: datetime) -> None:
     """Once a day, where all had been written: what came without a signal. One query else."""
-    at = people.written_at()
+    at = people.emails_completed_at()
     if at is not None and at < now - _LOOK_AGAIN:
         backfill(now=now)
 
 
 def _pass(*, again: bool, progress: Progress | None) -> dict[str, int]:
-    accounts = people.accounts_with_address() if again else people.accounts_without_row()
+    accounts = people.accounts_with_email() if again else people.accounts_without_email_row()
     shop = get_shop().guest_orders()
     orders = shop.orders.exclude(**{shop.email: ""}) if again else _orders_without_row()
     return {
-        "accounts": _fill("accounts", accounts, ["pk", "referrals_email"], people.write_accounts, progress),
-        "orders": _fill("orders", orders, [shop.reference, shop.email], people.write_orders, progress),
+        "accounts": _fill(
+            "accounts", accounts, ["pk", "referrals_email"], people.write_account_emails, progress
+        ),
+        "orders": _fill("orders", orders, [shop.reference, shop.email], people.write_order_emails, progress),
     }
 
 
 def not_written() -> dict[str, int]:
     """How many accounts and how many guest orders ("accounts", "orders") have no row yet. 2 queries."""
     return {
-        "accounts": people.accounts_without_row().order_by().count(),
+        "accounts": people.accounts_without_email_row().order_by().count(),
         "orders": _orders_without_row().order_by().count(),
     }
 
 
 def _orders_without_row() -> QuerySet[Any]:
     shop = get_shop().guest_orders()
-    written = people.references_in_table().filter(order_reference=OuterRef(shop.reference))
+    written = people.order_email_rows().filter(order_reference=OuterRef(shop.reference))
     return shop.orders.exclude(**{shop.email: ""}).filter(~Exists(written))
 
 

@@ -18,7 +18,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
-from wagtail_referrals.people import email_key
+from wagtail_referrals.people import email_key, email_of_account
 from wagtail_referrals.programs import TermsData, kept_gift, parse
 from wagtail_referrals.referrals import get_shop, mark_due, referrals_of, timeline
 from wagtail_referrals.referrals.models import Referral, TimelineEvent
@@ -317,8 +317,8 @@ def person_refusal(claim: Claim, terms: TermsData, *, user: Any, email: str) -> 
     """Why this person cannot have the friend's discount, as a reason code; ``None`` when they can."""
     if user is not None and user.pk == claim.advocate.user_id:
         return "own_link"
-    key = email_key(email or getattr(user, "email", "") or "")
-    if key and key in {claim.advocate.email_hash, email_key(getattr(claim.advocate.user, "email", "") or "")}:
+    key = email_key(email or email_of_account(user))
+    if key and key in {claim.advocate.email_hash, email_key(email_of_account(claim.advocate.user))}:
         return "own_link"
     if any(
         referral.program_key == claim.terms.program_key and referral.claim_id != claim.pk

@@ -214,7 +214,7 @@ def is_customer(request: HttpRequest) -> bool:
     if user is None or not user.is_authenticated:
         return False
     try:
-        return get_shop().was_customer(user=user, email=getattr(user, "email", ""), excluding=None)
+        return get_shop().was_customer(user=user, email=people.email_of_account(user), excluding=None)
     except Exception:
         logger.exception("The shop did not say whether somebody is a customer")
         return False

@@ -80,7 +80,7 @@ def _pages(accounts: QuerySet[Any]) -> Iterator[list[Any]]:
 def _lines(accounts: list[Any], root: str) -> Iterator[tuple[str, ...]]:
     known = {user.pk: user for user in accounts}
     default = dict(settings.LANGUAGES)
-    found = people.links(get_user_model()._base_manager.filter(pk__in=list(known)))
+    found = people.codes_in_use(get_user_model()._base_manager.filter(pk__in=list(known)))
     for code in found.order_by("advocate__user"):
         advocate = code.advocate
         user = known[advocate.user_id]

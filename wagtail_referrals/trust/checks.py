@@ -13,7 +13,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals.kinds import Registry
-from wagtail_referrals.people import email_key
+from wagtail_referrals.people import email_key, email_of_account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.referrals.models import Purchase, Referral
@@ -69,9 +69,9 @@ def own_account(subject: Subject) -> CheckResult:
 def own_email(subject: Subject) -> CheckResult:
     """The same mailbox, whatever its dots, +tags and case."""
     user = subject.advocate.user
-    theirs = {subject.advocate.email_hash, email_key(getattr(user, "email", "") or "")} - {""}
+    theirs = {subject.advocate.email_hash, email_key(email_of_account(user))} - {""}
     friend = subject.referral.friend
-    ours = {subject.referral.friend_email_hash, email_key(getattr(friend, "email", "") or "")} - {""}
+    ours = {subject.referral.friend_email_hash, email_key(email_of_account(friend))} - {""}
     return CheckResult(Decision.Outcome.REFUSE, "own_link") if theirs & ours else PASS
 
 
@@ -88,7 +88,7 @@ def new_customer(subject: Subject) -> CheckResult:
     if subject.purchase is None:
         friend = subject.referral.friend
         known = friend is not None and subject.shop.was_customer(
-            user=friend, email=getattr(friend, "email", "") or "", excluding=None
+            user=friend, email=email_of_account(friend), excluding=None
         )
         return CheckResult(Decision.Outcome.REFUSE, "existing_customer") if known else PASS
     first = subject.referral.purchases.order_by("placed_at", "pk").first()
