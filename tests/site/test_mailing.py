@@ -162,7 +162,7 @@ def test_the_file_is_for_nobody_else_and_whole_or_not_there(
     def broken(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("the disk is full, say")
 
-    monkeypatch.setattr(mailing.people, "links", broken)
+    monkeypatch.setattr(mailing.people, "codes_in_use", broken)
     with pytest.raises(RuntimeError):
         export()
     assert list(tmp_path.iterdir()) == [file] and file.read_bytes() == before

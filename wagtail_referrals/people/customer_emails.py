@@ -1,7 +1,7 @@
 """By which addresses somebody is a customer already: keyed hashes, under which the variants of a mailbox meet.
 
-Filled once by ``write_account_emails`` and ``write_order_emails`` (see ``referrals.backfill``), then kept up as accounts
-and orders come.
+Filled once by ``write_account_emails`` and ``write_order_emails`` (see ``referrals.backfill``), then kept up as
+accounts and orders come.
 """
 
 from __future__ import annotations
