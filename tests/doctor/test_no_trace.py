@@ -14,11 +14,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import send_mail
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_model
 
 from tests.doctor.patient import examine
+from wagtail_referrals.doctor import Verdict, crash
 from wagtail_referrals.doctor.undone import CallRefused, CannotUndo, refuse_what_stays, undone
 from wagtail_referrals.people.models import Advocate
 
@@ -176,3 +177,26 @@ def test_no_folder_of_sessions(settings, tmp_path, seeded):
     Path(settings.SESSION_FILE_PATH).mkdir()
     examine()
     assert files(settings.SESSION_FILE_PATH) == []
+
+
+def test_it_keeps_no_customer_waiting(transactional_db):
+    """Somebody is buying the same product: the doctor gives up after a while, and says that this is no sickness."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time")
+    with undone(), connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone()[0] == "5s"
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone()[0] == "0"
+
+
+def test_a_lock_is_no_sickness():
+    class LockNotAvailable(Exception):
+        pass
+
+    error = OperationalError()
+    error.__cause__ = LockNotAvailable()
+    finding = crash(error, "No order could be placed")
+    assert finding.verdict == Verdict.LOOK
+    assert "somebody else had the row" in finding.words

@@ -51,6 +51,11 @@ def crash(error: BaseException, what: str = "", mend: str = "") -> Finding:
     """The finding about an error. ``what`` says in a sentence without a full stop what failed by it."""
     values = {"what": what or _("This could not be tried"), "error": type(error).__name__}
     values["place"] = place_of(error)
+    if type(error.__cause__).__name__ == "LockNotAvailable":
+        return look(
+            _("%(what)s: somebody else had the row for too long (%(place)s).") % values,
+            _("Ask the doctor again at a quieter moment."),
+        )
     if refused_call(error) is not None:
         return look(
             _(
