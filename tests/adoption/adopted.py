@@ -31,8 +31,10 @@ class OldShop:
     folder: Path
     python: Path
     environment: dict[str, str]
-    # Command -> seconds, of what the guide says.
+    # Command -> seconds.
     times: dict[str, float] = field(default_factory=dict)
+    # What the commands of the guide printed; "" before they were run.
+    printed: str = ""
 
     def shell(self, script: str) -> str:
         """Run what stands in a ``shell`` block, in the folder of the project, and return what it printed."""
@@ -134,7 +136,6 @@ def old_shop(folder: Path, *sizes: str) -> Iterator[OldShop]:
         shop = OldShop(project, python, environment)
         shop.manage("migrate --verbosity 0")
         shop.manage("fill_shop", *sizes)
-        shop.times.clear()
         yield shop
     finally:
         _execute(host, f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
