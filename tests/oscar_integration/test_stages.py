@@ -143,7 +143,10 @@ def test_a_promised_discount_waits_and_says_so_once(
     switch(VOUCHERS=False)
     friend.click(advocate, terms)
     friend.add("MAT")
-    assert any("cannot be used in the shop at the moment" in text for text in friend.messages())
+    page = friend.client.get(friend.url("basket/"))
+    assert any("cannot be used in the shop at the moment" in str(text) for text in page.context["messages"])
+    # The banner of the invitation does not promise it either.
+    assert "Camille invites you" in page.content.decode() and "10% off" not in page.content.decode()
     assert not any("at the moment" in text for text in friend.messages())
     grant = DiscountGrant.objects.get()
     assert (grant.state, grant.code) == ("offered", "")

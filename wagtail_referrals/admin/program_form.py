@@ -30,8 +30,8 @@ from wagtail_referrals.kinds import (
     Registry,
     RewardKind,
     Trigger,
+    is_forbidden,
     join_option_fields,
-    objection_to,
     option_owners,
     reward_kinds,
     triggers,
@@ -52,16 +52,11 @@ class KindSelect(forms.Select):
 
     def create_option(self, name: str, value: Any, label: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         option: dict[str, Any] = super().create_option(name, value, label, *args, **kwargs)
-        if _is_forbidden(str(value)):
+        if is_forbidden(str(value)):
             option["label"] = gettext("%(what)s (not at present)") % {"what": label}
             # What was chosen before stays, so that what is wrong with it can be read.
             option["attrs"]["disabled"] = not option["selected"]
         return option
-
-
-def _is_forbidden(kind_key: str) -> bool:
-    objection = objection_to(reward_kinds.get(kind_key)) if kind_key in reward_kinds else None
-    return objection is not None and objection.forbids
 
 
 class ProgramRuleForm(WagtailAdminModelForm):
@@ -333,7 +328,7 @@ def form_rules() -> dict[str, Any]:
     """What the form's script needs to know: which fields a kind or a moment uses, which sides it is for."""
     return {
         "kinds": {
-            kind.key: _used(kind, kind.value_fields) | {"forbidden": _is_forbidden(kind.key)}
+            kind.key: _used(kind, kind.value_fields) | {"forbidden": is_forbidden(kind.key)}
             for kind in reward_kinds
         },
         "triggers": {

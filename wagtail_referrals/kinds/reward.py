@@ -162,6 +162,12 @@ def counts_part(rule: Rule) -> bool:
     return rule.trigger in triggers and triggers.get(rule.trigger).eligible_lines(rule, ()) is not None
 
 
+def is_forbidden(kind_key: str) -> bool:
+    """Can nobody be promised this kind at present? False for one that this site does not know."""
+    objection = objection_to(reward_kinds.get(kind_key)) if kind_key in reward_kinds else None
+    return objection is not None and objection.forbids
+
+
 _annotators: list[Callable[[RewardKind], Sequence[str]]] = []
 
 

@@ -14,6 +14,7 @@ from wagtail_referrals.kinds import (
     OPTION_PREFIX,
     Rule,
     Side,
+    is_forbidden,
     notes_on,
     objection_to,
     option_owners,
@@ -199,15 +200,9 @@ def forbidden_hints(rules: Iterable[Any]) -> list[str]:
 
 def friend_notes(rules: Iterable[Any]) -> list[str]:
     """What the shop says about what the friend gets; nothing where something forbids it."""
-    kinds = {
-        row.kind: reward_kinds.get(row.kind)
-        for row in rules
-        if row.side == Side.FRIEND and row.kind in reward_kinds
-    }
-    allowed = [
-        kind for kind in kinds.values() if (objection := objection_to(kind)) is None or not objection.forbids
-    ]
-    return list(dict.fromkeys(note for kind in allowed for note in notes_on(kind)))
+    keys = dict.fromkeys(row.kind for row in rules if row.side == Side.FRIEND and row.kind in reward_kinds)
+    kinds = [reward_kinds.get(key) for key in keys if not is_forbidden(key)]
+    return list(dict.fromkeys(note for kind in kinds for note in notes_on(kind)))
 
 
 def _time_hints(program: Any, sound: list[Any]) -> list[str]:

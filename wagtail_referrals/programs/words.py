@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf
-from wagtail_referrals.kinds import Rule, amount_words, reward_kinds, triggers
+from wagtail_referrals.kinds import Rule, amount_words, is_forbidden, reward_kinds, triggers
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.programs.terms import TermsData, rule_from_json, rule_json
 
@@ -67,8 +67,12 @@ def _with_minimum(rule: Rule, words: str, currency: str | None) -> str:
 
 
 def friend_gets(data: TermsData, currency: str | None = None) -> str:
-    """What the friend is offered: "10% off one order"; "" when nothing."""
-    return join_words(_with_minimum(rule, rule_gets(rule, currency), currency) for rule in data.friend_rules)
+    """What the friend is offered: "10% off one order"; "" when nothing. Not what the shop cannot give at present."""
+    return join_words(
+        _with_minimum(rule, rule_gets(rule, currency), currency)
+        for rule in data.friend_rules
+        if not is_forbidden(rule.kind)
+    )
 
 
 def advocate_gets(data: TermsData, currency: str | None = None) -> str:
