@@ -406,6 +406,11 @@ class Asynchronous(views.PaymentDetailsView):
         await gateway.charge(order_number, total.incl_tax)
 
 
+class AsynchronousSubmit(ChargesTheTotal):
+    async def submit(self, basket, order_total, **kwargs):
+        self.handle_payment(self.generate_order_number(basket), order_total)
+
+
 class NoViewOfOscars:
     def get(self, request):
         return gateway.page()
@@ -434,6 +439,7 @@ CHARGE_TWICE = [
     (ChargesBefore, "handle_place_order_submission() calls stripe.PaymentIntent.create()"),
     (ChargesAfter, "ChargesAfter.handle_successful_order() calls gateway.capture()"),
     (Asynchronous, "Asynchronous.handle_payment() is asynchronous"),
+    (AsynchronousSubmit, "AsynchronousSubmit.submit() is asynchronous"),
     (NoViewOfOscars, "it is not one of Oscar's PaymentDetailsView"),
 ]
 
