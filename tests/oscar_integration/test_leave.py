@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 from oscar.core.loading import get_class, get_model
@@ -431,3 +432,18 @@ def test_the_shop_can_come_back(
     again.click(advocate, make_program())
     again.add("MAT")
     assert str(again.basket().total_incl_tax) == "90.00"
+
+
+def test_tables_that_stay_keep_accounts_from_being_deleted(camille: Any, advocate: Any) -> None:
+    """Why the tables go before the code: without it, nothing empties the fields that refer to a user."""
+    assert advocate.user_id == camille.pk
+    table = connection.ops.quote_name(type(camille)._meta.db_table)
+
+    def as_without_the_package() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE id = %s", [camille.pk])
+            connection.check_constraints()
+
+    with pytest.raises(IntegrityError):
+        as_without_the_package()
+    camille.delete()
