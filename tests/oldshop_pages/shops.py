@@ -18,7 +18,7 @@ from tests.environment import ROOT
 SOURCE = ROOT / "tests" / "oldshop"
 HERE = Path(__file__).resolve().parent
 SIZES = ["--customers", "60", "--orders", "160", "--vouchers", "20", "--until", "2026-01-31"]
-PATIENCE = 300  # seconds for one command, on a busy machine
+PATIENCE = 600  # seconds for one command, on a busy machine
 
 
 @dataclass(frozen=True)
