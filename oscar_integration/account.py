@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.template import Template
 from django.template.response import TemplateResponse
@@ -32,8 +33,6 @@ def has_referrals(request: HttpRequest) -> bool:
     No query of its own while a program is open to them, at most two otherwise.
     """
     user: Any = request.user
-    if not user.is_authenticated:
-        return False
     if programs.pick_terms(site_id=tracking.site_id_for(request), user_id=user.pk) is not None:
         return True
     # What was promised before stays, and so does the way to it.
@@ -47,19 +46,23 @@ class AccountTabMixin(_View):
 
     def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> Any:
         response = super().render_to_response(context, **response_kwargs)
-        try:
-            if (
-                isinstance(response, TemplateResponse)
-                and not response.is_rendered
-                and has_referrals(self.request)
-            ):
-                page = response.resolve_template(response.template_name)
-                if isinstance(getattr(page, "template", None), Template):
-                    response.context_data = {**(response.context_data or {}), PARENT: page}
-                    response.template_name = TEMPLATE
-        except Exception:
-            logger.exception("The account is shown without its way to the referrals")
+        if isinstance(response, TemplateResponse) and self.request.user.is_authenticated:
+            try:
+                # What the database refuses must not take the shop's own transaction with it.
+                with transaction.atomic():
+                    shown = has_referrals(self.request)
+                if shown and not response.is_rendered:
+                    _add_tab(response)
+            except Exception:
+                logger.exception("The account is shown without its way to the referrals")
         return response
+
+
+def _add_tab(response: TemplateResponse) -> None:
+    page = response.resolve_template(response.template_name)
+    if isinstance(getattr(page, "template", None), Template):
+        response.context_data = {**(response.context_data or {}), PARENT: page}
+        response.template_name = TEMPLATE
 
 
 def extend_account(config: Any) -> None:
