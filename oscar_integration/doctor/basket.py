@@ -16,9 +16,18 @@ from oscar_integration.basket import attach_claim
 from wagtail_referrals import conf as engine_conf
 from wagtail_referrals import tracking
 from wagtail_referrals.credit import format_money
-from wagtail_referrals.doctor import Finding, NotTried, Trial, broken, crash, fine, look, off
-from wagtail_referrals.doctor.browser import Browser
-from wagtail_referrals.doctor.link import marks_of
+from wagtail_referrals.doctor import (
+    Browser,
+    Finding,
+    NotTried,
+    Trial,
+    broken,
+    crash,
+    fine,
+    look,
+    marks_of,
+    off,
+)
 from wagtail_referrals.kinds import reward_kinds
 
 # Products that are looked at, until one of them can be bought.

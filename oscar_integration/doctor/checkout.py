@@ -17,9 +17,19 @@ from oscar_integration.checkout import ACTION, CreditPaymentMixin
 from oscar_integration.doctor.basket import in_our_currency, priced
 from oscar_integration.reading import payment_view_problems
 from wagtail_referrals import credit
-from wagtail_referrals.doctor import Finding, NotTried, Trial, broken, crash, fine, look, off
-from wagtail_referrals.doctor.browser import Answer, Browser
-from wagtail_referrals.doctor.trial import filled
+from wagtail_referrals.doctor import (
+    Answer,
+    Browser,
+    Finding,
+    NotTried,
+    Trial,
+    broken,
+    crash,
+    filled,
+    fine,
+    look,
+    off,
+)
 
 # More than any basket costs.
 PLENTY: Final = Decimal("100000.00")

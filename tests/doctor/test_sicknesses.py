@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 from oscar.apps.checkout.views import PaymentDetailsView
 from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_model
+from wagtail.models import Site
 
 from example_site import urls as example_urls
 from oscar_integration.shop import OscarShop
@@ -231,6 +232,19 @@ def test_everything_goes_to_https(healthy, settings):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.SESSION_COOKIE_SECURE = True
     assert examine().broken == []
+
+
+def test_the_session_is_for_another_domain(healthy, settings):
+    settings.SESSION_COOKIE_DOMAIN = "another.example.com"
+    record = examine(("programs", "link", "pages"))
+    assert record.says("asks for a login, again and again")
+    assert "SESSION_COOKIE_DOMAIN" in record.about("again and again").mend
+
+
+def test_wagtails_site_is_still_called_localhost(healthy, settings):
+    settings.ALLOWED_HOSTS = ["localhost"]
+    Site.objects.update(hostname="localhost")
+    assert examine(LINK).says("Wagtail thinks that this shop is at localhost", LOOK)
 
 
 urlpatterns = [

@@ -7,6 +7,7 @@ An app adds an examination of its own from its ``AppConfig.ready()``::
 ``examine_donations(trial)`` yields ``doctor.fine(...)``, ``doctor.look(...)`` or ``doctor.broken(...)``.
 """
 
+from wagtail_referrals.doctor.browser import Answer, Browser
 from wagtail_referrals.doctor.findings import (
     Examination,
     Finding,
@@ -19,15 +20,18 @@ from wagtail_referrals.doctor.findings import (
     not_tried,
     off,
 )
+from wagtail_referrals.doctor.link import marks_of
 from wagtail_referrals.doctor.parts import later, register_parts
 from wagtail_referrals.doctor.places import crash, place_of
 from wagtail_referrals.doctor.rounds import Round, examine
-from wagtail_referrals.doctor.trial import Trial
+from wagtail_referrals.doctor.trial import Trial, filled
 from wagtail_referrals.doctor.undone import CallRefused, CannotUndo, Withheld
 
 register_parts()
 
 __all__ = [
+    "Answer",
+    "Browser",
     "CallRefused",
     "CannotUndo",
     "Examination",
@@ -41,9 +45,11 @@ __all__ = [
     "crash",
     "examinations",
     "examine",
+    "filled",
     "fine",
     "later",
     "look",
+    "marks_of",
     "not_tried",
     "off",
     "place_of",

@@ -67,7 +67,7 @@ class Answer:
 def why_dropped(morsel: Morsel[str], host: str, secure: bool) -> str:
     """Why a browser does not keep this cookie of a page of ``host``; "" when it does."""
     name = split_domain_port(host)[0].lower()
-    domain = morsel["domain"].lstrip(".").lower()
+    domain = (morsel["domain"] or "").lstrip(".").lower()
     if domain and domain != name and not (name.endswith(f".{domain}") and "." in domain and not _is_ip(name)):
         return _("it is for %(domain)s, and the page came from %(host)s") % {"domain": domain, "host": name}
     if morsel["secure"] and not secure and name not in ("localhost", "127.0.0.1"):
@@ -111,6 +111,9 @@ class Browser:
     def sign_in(self, user: Any) -> None:
         with transaction.atomic(), _language_kept():
             self.client.force_login(user)
+        name = settings.SESSION_COOKIE_NAME
+        if name in self.client.cookies and why_dropped(self.client.cookies[name], self.host, self.secure):
+            del self.client.cookies[name]
 
     def reaches(self, path: str, middleware: list[str]) -> Any:
         """The request of a visit with this list of middleware, cookies left alone."""
@@ -182,7 +185,7 @@ class Browser:
         if host != self.host:
             name = split_domain_port(host)[0]
             for key, morsel in list(self.client.cookies.items()):
-                domain = morsel["domain"].lstrip(".")
+                domain = (morsel["domain"] or "").lstrip(".")
                 if not domain or (name != domain and not name.endswith(f".{domain}")):
                     del self.client.cookies[key]
         self.host, self.secure = host, secure

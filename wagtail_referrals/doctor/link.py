@@ -46,7 +46,8 @@ def examine_link(trial: Trial) -> Iterator[Finding]:
 
 def _host_of(site: Site) -> tuple[str, bool]:
     """The host as a browser names it, and whether it comes by https."""
-    secure = site.port == 443 or settings.SECURE_SSL_REDIRECT
+    # Behind a server that speaks https for it, Wagtail's site may well say 80.
+    secure = site.port == 443 or settings.SECURE_SSL_REDIRECT or settings.SESSION_COOKIE_SECURE
     usual = site.port in (80, 443)
     return (site.hostname if usual else f"{site.hostname}:{site.port}"), secure
 
@@ -206,13 +207,13 @@ def examine_pages(trial: Trial) -> Iterator[Finding]:
     for name, answer in ((_("The home page"), home), (_("The shop's first page"), start)):
         if answer.path in seen:
             continue
+        yield from marks_of(name, answer, icon=not seen)
         seen.add(answer.path)
-        yield from marks_of(name, answer)
     yield from _account(trial, browser.host, browser.secure)
 
 
-def marks_of(name: str, answer: Answer) -> Iterator[Finding]:
-    """Whether a page of the shop shows the invitation, and where to refer a friend."""
+def marks_of(name: str, answer: Answer, *, icon: bool = False) -> Iterator[Finding]:
+    """Whether a page of the shop shows the invitation; with ``icon``, also where to refer a friend."""
     if answer.error is not None:
         yield crash(answer.error, _("%(page)s fails") % {"page": name})
         return
@@ -229,7 +230,7 @@ def marks_of(name: str, answer: Answer) -> Iterator[Finding]:
             _("%(page)s does not show a friend the invitation.") % {"page": name},
             _("Put {% load referrals %}{% referral_banner %} into the base template."),
         )
-    if ICON not in text and _account_path() not in text:
+    if icon and ICON not in text and _account_path() not in text:
         yield look(
             _("%(page)s does not say where a customer refers a friend.") % {"page": name},
             _("Put {% load referrals %}{% referral_share_icon %} into the base template."),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from wagtail.models import Site
@@ -47,18 +46,14 @@ def _offered(site: Site, trial: Trial) -> Iterator[Finding]:
     if offer is None:
         yield look(_("%(site)s: friends are offered nothing.") % {"site": name}, _why_nothing(site, trial))
         return
-    silent = []
-    for code, language in language_choices():
-        with translation.override(code):
-            gift = programs.friend_gets(offer.data)
-        if not any(offer.data.text(code).values()):
-            silent.append(str(language))
-        if code == language_choices()[0][0]:
-            first = gift
-    values = {"site": name, "program": offer.data.name, "gift": first}
+    silent = [
+        str(language) for code, language in language_choices() if not any(offer.data.text(code).values())
+    ]
+    gift = programs.friend_gets(offer.data)
+    values = {"site": name, "program": offer.data.name, "gift": gift}
     yield fine(
         _("%(site)s: “%(program)s”, the friend gets %(gift)s.") % values
-        if first
+        if gift
         else _("%(site)s: “%(program)s”.") % values
     )
     if silent:
