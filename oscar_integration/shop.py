@@ -209,7 +209,8 @@ def orders_of(user: Any, email: str, among: QuerySet[Any] | None = None) -> Quer
     among = among.order_by().exclude(_never_happened())
     ways = list(_ways_to(among, user, email))
     # Each way is an index of its own; joined by OR, the database would go through all orders.
-    return ways[0].union(*ways[1:], all=True) if ways else among.none()
+    # From Django 6.1 on a union has the model's ordering again.
+    return ways[0].union(*ways[1:], all=True).order_by() if ways else among.none()
 
 
 def _ways_to(orders: QuerySet[Any], user: Any, email: str) -> Iterator[QuerySet[Any]]:

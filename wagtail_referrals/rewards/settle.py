@@ -550,11 +550,11 @@ def _concerned(reference: str) -> list[int]:
     """The referrals of an order: whose friend placed it, and whose reward paid for a part of it. One query."""
     friends = Purchase.objects.filter(reference=reference).order_by()
     rewards = DiscountGrant.objects.filter(used_reference=reference, reward__isnull=False).order_by()
-    return list(
-        friends.values_list("referral_id", flat=True).union(
-            rewards.values_list("reward__referral_id", flat=True)
-        )
+    both = friends.values_list("referral_id", flat=True).union(
+        rewards.values_list("reward__referral_id", flat=True)
     )
+    # From Django 6.1 on a union has the model's ordering again, by a column that is not in it.
+    return list(both.order_by())
 
 
 def settle_if_due(referral_id: int) -> None:
