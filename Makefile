@@ -128,6 +128,7 @@ bench: $(VENV)/.bench ## Measure pages and the ledger, as ratios within one run
 	@$(PY) -m benchmarks
 	@$(PY) -m benchmarks.ledger
 	@$(PY) -m benchmarks.audit
+	@$(PY) -m benchmarks.backfill
 
 screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
 	@$(PY) -m tools.screenshots
