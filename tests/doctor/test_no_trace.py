@@ -14,13 +14,20 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import send_mail
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, connection, connections, router, transaction
 from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_model
 
 from tests.doctor.patient import examine
 from wagtail_referrals.doctor import Verdict, crash
-from wagtail_referrals.doctor.undone import CallRefused, CannotUndo, refuse_what_stays, undone
+from wagtail_referrals.doctor.undone import (
+    CallRefused,
+    CannotUndo,
+    WriteRefused,
+    default_only,
+    refuse_what_stays,
+    undone,
+)
 from wagtail_referrals.people.models import Advocate
 
 
@@ -200,3 +207,35 @@ def test_a_lock_is_no_sickness():
     finding = crash(error, "No order could be placed")
     assert finding.verdict == Verdict.LOOK
     assert "somebody else had the row" in finding.words
+
+
+def test_other_databases_are_read_and_not_written(django_db_blocker, monkeypatch):
+    """A replica would not know the doctor's rows; another database would keep them."""
+    options = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    monkeypatch.setitem(connections.settings, "replica", {**options, "OPTIONS": {}})
+    monkeypatch.setattr(router, "routers", [Replica()])
+    other = connections["replica"]
+    try:
+        # Not the fixture: that knows of one database only.
+        with django_db_blocker.unblock(), other.cursor() as cursor:
+            cursor.execute("CREATE TABLE jobs (name text)")
+            assert Advocate.objects.all().db == "replica"
+            with default_only():
+                assert Advocate.objects.all().db == "default"
+                cursor.execute("SELECT * FROM jobs")
+                with pytest.raises(WriteRefused):
+                    cursor.execute("INSERT INTO jobs VALUES ('a parcel')")
+            assert Advocate.objects.all().db == "replica"
+            cursor.execute("SELECT * FROM jobs")
+            assert cursor.fetchall() == []
+    finally:
+        other.close()
+        del connections["replica"]
+
+
+class Replica:
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"

@@ -129,7 +129,7 @@ def undone() -> Iterator[Withheld]:
         stack.callback(_forget_rows)
         stack.enter_context(_files_in_memory(withheld))
         stack.enter_context(_no_calls(withheld))
-        stack.enter_context(_default_only())
+        stack.enter_context(default_only())
         stack.enter_context(_logs(withheld))
         block: Any = transaction.atomic(using=DEFAULT_DB_ALIAS)
         # A shop's atomic(durable=True) refuses to stand inside another block, except in tests. This is one.
@@ -238,7 +238,7 @@ class _ReadWhereWritten:
 
 
 @contextmanager
-def _default_only() -> Iterator[None]:
+def default_only() -> Iterator[None]:
     """Other databases may be read and are not written to; what is read stands where it would be written."""
     others = [alias for alias in connections if alias != DEFAULT_DB_ALIAS]
     if not others:
