@@ -97,8 +97,8 @@ def _is_amount(value: Any) -> bool:
     if isinstance(value, float | bool):
         return False
     try:
-        amount = Decimal(value)
-        return amount.is_finite() and 0 <= amount < 10**10
+        # What is no number cannot be compared.
+        return 0 <= Decimal(value) < 10**10
     except (InvalidOperation, TypeError, ValueError):
         return False
 

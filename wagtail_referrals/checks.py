@@ -191,9 +191,7 @@ def _apps_not_installed(factory: type) -> list[str]:
         if package in ("builtins", "typing", "abc") or apps.get_containing_app_config(owner.__module__):
             continue
         try:
-            spec = find_spec(f"{package}.apps")
-            # A folder of that name holds a project's apps, and makes none of the project.
-            if spec is None or spec.submodule_search_locations is not None:
+            if find_spec(f"{package}.apps") is None:
                 continue
             values = vars(import_module(f"{package}.apps")).values()
         except Exception:

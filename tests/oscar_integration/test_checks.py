@@ -163,7 +163,7 @@ def test_a_mistake_is_said_and_its_mend_silences_it(mistake: Mistake, settings: 
             {"PAID_STATUSES": {"Paid"}, "SHIPPED_STATUSES": frozenset({"Sent"}), "CANCELLED_STATUSES": ()},
             SHOP,
         ),
-        (STATUSES, {**SHOP, "OSCAR_ORDER_STATUS_PIPELINE": {**PIPELINE, "Paid": "Sent"}}),
+        (STATUSES, {**SHOP, "OSCAR_ORDER_STATUS_PIPELINE": {"New": ("Paid", "Called off"), "Paid": "Sent"}}),
         # A guest of the defaults that fits is enough.
         (
             {},
