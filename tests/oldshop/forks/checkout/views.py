@@ -1,4 +1,3 @@
-from cards import gateway
 from django import http
 from django.urls import reverse_lazy
 from django.views import generic
@@ -8,6 +7,7 @@ from oscar.apps.payment.forms import BankcardForm
 from oscar.apps.payment.models import Source, SourceType
 from oscar.core.loading import get_class
 
+from cards import gateway
 from forks.checkout.forms import GiftForm
 
 CheckoutSessionMixin = get_class("checkout.session", "CheckoutSessionMixin")

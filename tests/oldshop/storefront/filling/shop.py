@@ -11,11 +11,11 @@ from itertools import accumulate
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from forks.partner.strategy import net
-from forks.shipping.methods import Express, PickUp, Post
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 
+from forks.partner.strategy import net
+from forks.shipping.methods import Express, PickUp, Post
 from storefront.filling import people, words
 from storefront.filling.bulk import insert, next_key, reset_sequences
 
