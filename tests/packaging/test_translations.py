@@ -19,7 +19,11 @@ def _write(tmp_path, monkeypatch, text, *, source="from x import gettext as _\n_
     monkeypatch.setattr(messages, "ROOT", tmp_path)
     po = tmp_path / "shop" / "locale" / "fr" / "LC_MESSAGES" / "django.po"
     po.parent.mkdir(parents=True)
-    header = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Language: fr\\n"\n\n'
+    # The forms of the plural as our own files state them: what Babel assumes without them changes with its version.
+    header = (
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n"Language: fr\\n"\n'
+        '"Plural-Forms: nplurals=2; plural=(n > 1);\\n"\n\n'
+    )
     po.write_text(header + text, encoding="utf-8")
     (tmp_path / "shop" / "words.py").write_text(source, encoding="utf-8")
     messages.compile_catalog(po)

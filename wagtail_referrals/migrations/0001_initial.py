@@ -34,6 +34,8 @@ class Migration(migrations.Migration):
                 ('completed_at', models.DateTimeField()),
             ],
             options={
+                'verbose_name': 'writing down of addresses',
+                'verbose_name_plural': 'writings down of addresses',
                 'default_permissions': (),
             },
         ),
@@ -211,6 +213,8 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name': 'address of a customer',
+                'verbose_name_plural': 'addresses of customers',
                 'default_permissions': (),
             },
         ),

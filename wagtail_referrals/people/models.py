@@ -107,6 +107,8 @@ class CustomerEmail(models.Model):
     order_reference = models.CharField(max_length=128, null=True)
 
     class Meta:
+        verbose_name = _("address of a customer")
+        verbose_name_plural = _("addresses of customers")
         default_permissions = ()
         constraints = [
             # Also what finds the rows of a user who is deleted.
@@ -133,6 +135,8 @@ class Backfill(models.Model):
     completed_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("writing down of addresses")
+        verbose_name_plural = _("writings down of addresses")
         default_permissions = ()
 
     def __str__(self) -> str:

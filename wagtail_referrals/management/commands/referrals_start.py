@@ -80,10 +80,10 @@ class Command(BaseCommand):
         self.stdout.write(self.style.MIGRATE_HEADING(site.root_url))
         if site.hostname == NAMELESS:
             warning = _(
-                "  Wagtail calls this site “localhost”, and links in mails lead there: say --address "
+                "Wagtail calls this site “localhost”, and links in mails lead there: say --address "
                 "https://shop.example, or change it in Settings > Sites."
             )
-            self.stdout.write(self.style.WARNING(warning))
+            self.stdout.write(self.style.WARNING(f"  {warning}"))
         for part in parts:
             what = f"{WORDS[part.what]} ({part.language})" if part.language else str(WORDS[part.what])
             if part.found is None:
