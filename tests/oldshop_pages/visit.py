@@ -135,6 +135,7 @@ BROWSING = [
     "/{l}/offers/",
     "/{l}/offers/five-skeins/",
     "/{l}/basket/",
+    "/about/",
     "/{l}/nothing/",
     "/nothing/",
 ]

@@ -10,6 +10,8 @@ from itertools import accumulate
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.contrib.flatpages.models import FlatPage
+from django.contrib.sites.models import Site
 from django.db import transaction
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
@@ -78,6 +80,7 @@ def fill(*, customers, orders, vouchers, seed, until, say):
         wares = write_catalogue()
         write_staff(start)
         taken = {KNOWN_CUSTOMER, OFFICE}
+        write_pages()
         say(f"{customers:,} customers")
         persons = write_customers(rng, customers, start, end, taken)
         say(f"{vouchers:,} vouchers")
@@ -141,6 +144,12 @@ def write_offer(wares):
         condition=Condition.objects.create(range=socks, type=Condition.COUNT, value=5),
         benefit=Benefit.objects.create(range=socks, type=Benefit.PERCENTAGE, value=10),
     )
+
+
+def write_pages():
+    """The page that Django's flatpages show at /about/, without a language, at both addresses."""
+    page = FlatPage.objects.create(url="/about/", title="About us", content=words.ABOUT)
+    page.sites.set(Site.objects.all())
 
 
 def write_staff(start):

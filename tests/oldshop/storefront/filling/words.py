@@ -117,4 +117,9 @@ GIFT_MESSAGES = (
     "Gute Besserung!",
 )
 
+ABOUT = (
+    "<p>We are four, and have spun, dyed and sold wool in Lausanne since 2011. Come and feel it: the workshop is "
+    "open from Tuesday to Saturday.</p>"
+)
+
 PACKERS = ("Odile", "Jonas", "Regula", "Yann")
