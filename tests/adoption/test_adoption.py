@@ -93,6 +93,7 @@ def test_from_the_draft_to_the_first_reward(adopted):
         assert balance is not None and "CHF" in balance.text, customer.text
         assert CUSTOMER not in customer.text and GUEST not in customer.text
         editor_reads_everything(address, number)
+    assert "It works." in adopted.manage("referrals_doctor")
 
 
 def log_in(address: str, email: str) -> Visitor:
