@@ -100,4 +100,5 @@ def test_the_order_has_what_the_forks_added(found: Shop, answers: list[dict[str,
     ]
     assert {order["status"] for order in orders} == {"Payment received", "Being packed"}
     for order in orders:
-        assert (order["sources"], order["events"]) == (f"Card {order['total']}", f"Paid {order['total']}")
+        amount = order["total"].removesuffix(" CHF")
+        assert (order["sources"], order["events"]) == (f"Card {amount} CHF", f"Paid {amount}")
