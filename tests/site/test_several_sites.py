@@ -16,6 +16,7 @@ from wagtail_referrals.messages.delivery import compose
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.programs.models import Audience, AudienceRule, Program
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.site.models import LandingPage
 from wagtail_referrals.tracking.models import Claim, Visit
 
 
@@ -164,6 +165,17 @@ def test_mails_lead_to_the_site_of_the_program(sites, camille, advocate, make_us
         data={"side": "advocate", "amount": "15.00", "currency": "EUR"},
     )
     assert f"{root}/en/account/refer-a-friend/" in compose(message, "camille@example.com").body
+
+
+def test_a_site_below_another_one_keeps_its_landing_page(sites, link):
+    publish()
+    home = sites["shop"].root_page
+    inner = home.add_child(instance=Page(title="Boutique", slug="boutique", locale=home.locale))
+    Site.objects.filter(pk=sites["boutique"].pk).update(root_page=inner)
+    page = inner.add_child(instance=LandingPage(title="In", slug="in", headline="Come to the boutique"))
+    page.save_revision().publish()
+    assert "Come to the boutique" in words(visitor("boutique.example").get(link))
+    assert "Come to the boutique" not in words(visitor("shop.example").get(link))
 
 
 @pytest.mark.parametrize(("domain", "passes"), [(".shop.localhost", True), (None, False)])

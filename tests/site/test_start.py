@@ -149,6 +149,23 @@ def test_a_program_for_every_site_is_enough(home):
     assert Program.objects.count() == 1
 
 
+def test_a_program_that_has_ended_is_not(home):
+    Program.objects.create(name="Last year's", live=False, expired=True)
+    run()
+    assert Program.objects.filter(expired=False).count() == 1
+
+
+@pytest.mark.parametrize("first", ["localhost", "boutique.example"])
+def test_a_site_below_another_one_has_pages_of_its_own(home, first):
+    inner = home.add_child(instance=Page(title="Boutique", slug="boutique", locale=home.locale))
+    Site.objects.create(hostname="boutique.example", port=443, root_page=inner)
+    run(site=first)
+    run(publish=True)
+    for locale in ("en", "fr"):
+        for model in (HubPage, LandingPage):
+            assert model.objects.filter(locale__language_code=locale).count() == 2
+
+
 def test_a_home_page_of_the_shop_is_not_translated_by_us(home):
     """A page that visitors see is the editors' affair: nothing is put under its French address."""
     english = home.locale
@@ -180,6 +197,23 @@ def test_a_stage_that_is_off_gives_another_program(home, settings):
 def test_pages_that_nothing_serves_are_said(home, settings):
     settings.ROOT_URLCONF = "tests.site.without_pages"
     assert "wagtail.urls" in run()
+
+
+def test_a_page_that_allows_none_below_it_is_said(home, monkeypatch):
+    monkeypatch.setattr(LandingPage, "can_create_at", lambda parent: False)
+    with pytest.raises(CommandError):
+        run()
+    parts = list(start(sites=Site.objects.all()))
+    refused = [part for part in parts if part.found is None]
+    assert [part.what for part in refused] == ["landing", "landing"]
+    assert all("allows no such page" in part.problem for part in refused)
+    # What could be made, was.
+    assert {kind for kind, *_ in pages()} == {"HubPage"}
+
+
+def test_an_address_that_something_else_answers_is_said(home, settings):
+    settings.ROOT_URLCONF = "tests.site.taken_addresses"
+    assert "something else answers" in run()
 
 
 def test_a_slug_that_is_taken_is_left_alone(home):

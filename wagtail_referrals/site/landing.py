@@ -86,19 +86,33 @@ def _sites_page(site_id: int | None, language: str) -> Any:
     site = Site.objects.filter(pk=site_id).select_related("root_page").first()
     if site is None:
         return None
-    paths = [site.root_page.path, *site.root_page.get_translations().values_list("path", flat=True)]
-    below = Q()
-    for path in paths:
-        below |= Q(path__startswith=path)
+    own = pages_of_site(site)
     for code in _languages(language):
         locale = Locale.objects.filter(language_code=code).first()
         for model in apps.get_models():
             if locale is not None and issubclass(model, LandingPageMixin):
                 pages: Any = model._default_manager
-                page = pages.live().public().filter(below, locale=locale).order_by("path").first()
+                page = pages.live().public().filter(own, locale=locale).order_by("path").first()
                 if page is not None:
                     return page
     return None
+
+
+def pages_of_site(site: Site) -> Q:
+    """The pages below the first page of a site and its translations, without those of sites that stand below it."""
+    paths = _first_pages(site)
+    own = Q()
+    for path in paths:
+        own |= Q(path__startswith=path)
+    inner = Site.objects.exclude(root_page__path__in=paths).select_related("root_page")
+    for path in (path for other in inner for path in _first_pages(other)):
+        if any(path.startswith(outer) for outer in paths):
+            own &= ~Q(path__startswith=path)
+    return own
+
+
+def _first_pages(site: Site) -> list[str]:
+    return [site.root_page.path, *site.root_page.get_translations().values_list("path", flat=True)]
 
 
 def _forget_pages(**kwargs: Any) -> None:

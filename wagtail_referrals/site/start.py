@@ -25,6 +25,7 @@ from wagtail.models import Locale, Page, Site
 from wagtail_referrals.kinds import objection_to, reward_kinds
 from wagtail_referrals.programs import presets
 from wagtail_referrals.programs.models import Program
+from wagtail_referrals.site.landing import pages_of_site
 from wagtail_referrals.site.models import HubPage, HubPageMixin, LandingPage, LandingPageMixin
 
 # Ready-made programs in the order in which they are tried: the first whose rewards the shop can give now.
@@ -93,7 +94,7 @@ def start(*, sites: Collection[Site], publish: bool = False) -> Iterator[Part]:
 
 
 def _program(site: Site, several: bool) -> Part:
-    there = Program.objects.filter(Q(site=site) | Q(site=None)).first()
+    there = Program.objects.filter(Q(site=site) | Q(site=None), expired=False).first()
     if there is not None:
         return Part("program", site, found=there)
     with override(_language_of(site)):
@@ -135,7 +136,7 @@ def _pages(site: Site, publish: bool) -> Iterator[Part]:
             if home is None:
                 yield Part(what, site, language, problem=problem)
                 continue
-            page = _page_below(home, mixin)
+            page = _page_below(home, mixin, pages_of_site(site))
             is_new = page is None
             if page is None:
                 if not model.can_create_at(home):
@@ -168,11 +169,13 @@ def _home(site: Site, language: str) -> tuple[Page | None, str]:
     return home.specific, ""
 
 
-def _page_below(home: Page, mixin: type) -> Page | None:
+def _page_below(home: Page, mixin: type, own: Q) -> Page | None:
     for model in apps.get_models():
         if issubclass(model, mixin):
             pages: Any = model._default_manager
-            found: Page | None = pages.descendant_of(home, inclusive=True).order_by("path").first()
+            found: Page | None = (
+                pages.descendant_of(home, inclusive=True).filter(own).order_by("path").first()
+            )
             if found is not None:
                 return found
     return None
