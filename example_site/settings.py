@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "wagtail.contrib.settings",
     "wagtail.contrib.simple_translation",
     "wagtail.embeds",
+    "wagtail.search",
     "wagtail.sites",
     "wagtail.users",
     "wagtail.snippets",
