@@ -128,7 +128,13 @@ def schema() -> dict[str, Any]:
                 constraints = connection.introspection.get_constraints(cursor, table)
                 found[table] = {
                     "columns": {
-                        column.name: (column.type_code, column.internal_size, column.null_ok)
+                        # How long a text may be, SQLite tells as the one size, and PostgreSQL as the other.
+                        column.name: (
+                            column.type_code,
+                            column.internal_size,
+                            column.display_size,
+                            column.null_ok,
+                        )
                         for column in columns
                     },
                     "constraints": Counter(
