@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth import get_user_model
 from django.db.models import Count, Sum
@@ -26,10 +26,9 @@ from wagtail_referrals.kinds import LedgerKind, reward_kinds
 from wagtail_referrals.leaving.steps import Step
 from wagtail_referrals.programs import parse, rule_gets
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
+from wagtail_referrals.site.mailing import plain_cell
 
 _CHUNK: Final = 2000
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def write_owed(path: Path, *, with_email: bool) -> int:
         for line in lines:
             number += 1
             row = [*astuple(line), *([emails.get(line.customer, "")] if with_email else [])]
-            writer.writerow([_plain(value) for value in row])
+            writer.writerow([plain_cell(str(value)) for value in row])
     content = text.getvalue().encode()
     if path.exists():
         if path.read_bytes() != content:
@@ -169,12 +168,6 @@ def _emails(customers: list[str]) -> dict[str, str]:
     User = get_user_model()
     found = User._default_manager.filter(pk__in=set(customers))
     return {str(pk): str(email) for pk, email in found.values_list("pk", User.get_email_field_name())}
-
-
-def _plain(value: Any) -> str:
-    """The value as no spreadsheet runs it."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 class WhatIsOwed(Step):
