@@ -259,6 +259,9 @@ def withdraw(grants: Iterable[DiscountGrant], reason: str, *, now: datetime) -> 
         )
         if not changed:
             continue
+        if not grant.code:
+            # One that waited may have been issued since it was read.
+            grant.refresh_from_db(fields=["code"])
         grant.state, grant.reason = DiscountGrant.State.VOID, reason
         if grant.code:
             get_shop().void_discount(grant.code)
