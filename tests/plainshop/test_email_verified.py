@@ -117,6 +117,18 @@ def test_what_the_account_said_meanwhile_stays(waiting: Advocate, make_user: Any
     assert (found.state, found.language) == ("paused", "fr")
 
 
+def test_a_new_account_does_not_undo_that_staff_blocked_the_guest(
+    waiting: Advocate, make_user: Any, now: Any
+) -> None:
+    Advocate.objects.filter(pk=waiting.pk).update(state="blocked")
+    camille = make_user("camille")
+    advocate_for(camille)
+    verified.add(camille.pk)
+    email_verified(camille)
+    found = Advocate.objects.get(user=camille)
+    assert (found.pk, found.state) == (waiting.pk, "blocked")
+
+
 def test_a_link_by_which_somebody_came_stays(
     waiting: Advocate, make_user: Any, make_program: Any, now: Any
 ) -> None:

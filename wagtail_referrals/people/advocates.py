@@ -125,7 +125,9 @@ def _give_way(own: Advocate, guest: Advocate) -> None:
     """Delete ``own`` with its codes; what its owner and staff said stays. Raises ``ProtectedError`` if it was used."""
     codes = list(own.codes.values_list("text", flat=True))
     guest.public_name, guest.name_confirmed_at = own.public_name, own.name_confirmed_at
-    guest.state, guest.language = own.state, own.language or guest.language
+    # Whom staff stopped stays so, whichever of the two they stopped.
+    guest.state = max(own.state, guest.state, key=Advocate.State.values.index)
+    guest.language = own.language or guest.language
     own.codes.all().delete()
     own.delete()
     transaction.on_commit(lambda: forget_texts(codes), robust=True)
