@@ -147,14 +147,12 @@ class Vouchers(leaving.Step):
 
     def _empty(self, basket: Any) -> None:
         ours = basket.vouchers.filter(code__startswith=vouchers.PREFIX)
-        conditions = list(
-            ours.filter(offers__condition__proxy_class=f"{OURS}vouchers.GiftCondition").values_list(
-                "offers__condition__type", flat=True
-            )
+        conditions = ours.filter(offers__condition__proxy_class=f"{OURS}vouchers.GiftCondition").values_list(
+            "pk", "offers__condition__type"
         )
-        for kind in conditions:
+        # A voucher makes one piece free, and has an offer for each currency.
+        for _voucher, product in sorted({(pk, kind.rpartition("/")[2]) for pk, kind in conditions}):
             # The piece would be charged from now on.
-            product = kind.rpartition("/")[2]
             line = basket.lines.filter(product_id=product, quantity__gt=0).order_by("pk").first()
             if line is None:
                 continue

@@ -32,10 +32,12 @@ from tests.oscar_integration.shopping import (
 )
 from tests.oscar_integration.test_rewards_to_use import PERCENT, earn, gift
 from tests.oscar_integration.test_vouchers import claimed
+from wagtail_referrals import credit
 from wagtail_referrals.leaving import owed
 from wagtail_referrals.programs import open_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.site.models import HubPage
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +144,21 @@ def test_what_is_owed_is_asked_for_and_written(
         reward.discount.code,
     )
     assert "email" not in credit and "camille@example.com" not in path.read_text()
+
+
+def test_a_friends_discount_that_waited_until_its_invitation_was_over_is_not_owed(
+    settings: Any, make_customer: Any, advocate: Any, mat: Any
+) -> None:
+    """The friend ordered while the shop gave no discounts: nobody withdraws it any more."""
+    lea = make_customer("lea@example.com")
+    terms = make_program()
+    settings.WAGTAIL_REFERRALS_OSCAR = {"VOUCHERS": False}
+    create_order(claimed(advocate, terms, mat, user=lea), user=lea)
+    grant = DiscountGrant.objects.get()
+    assert (grant.state, grant.user) == ("offered", lea)
+    assert [line.kind for line in owed()] == ["discount"]
+    DiscountGrant.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    assert list(owed()) == []
 
 
 def test_addresses_are_in_it_only_when_asked_for(
@@ -264,6 +281,23 @@ def test_a_free_piece_leaves_the_basket_with_its_voucher(
     assert str(basket.total_incl_tax) == "100.00"
 
 
+def test_one_free_piece_leaves_the_basket_where_the_gift_has_an_offer_for_each_currency(
+    leave: Leave, settings: Any, advocate: Any, mat: Any, tmp_path: Path
+) -> None:
+    bolster = make_product("BOLSTER", "12.00")
+    minimum = {"EUR": "20.00", "USD": "25.00"}
+    terms = make_program([{"side": "friend", "trigger": "arrives", "minimum_spend": minimum} | gift(bolster)])
+    friend = Friend()
+    friend.click(advocate, terms)
+    friend.add("MAT")
+    for _piece in range(2):
+        friend.add("BOLSTER")
+    pieces = get_model("basket", "Line").objects.filter(product=bolster)
+    assert [line.quantity for line in pieces] == [2]
+    gone(leave, settings, "--owed", str(tmp_path / "owed.csv"))
+    assert [line.quantity for line in pieces.all()] == [1], "the customer's own piece"
+
+
 def test_a_basket_at_the_bank_is_waited_for(
     leave: Leave, settings: Any, friend: Friend, advocate: Any, terms: Any, mat: Any, tmp_path: Path
 ) -> None:
@@ -311,6 +345,25 @@ def test_credit_set_aside_is_waited_for_or_freed(
     gone(leave, settings, "--payments-over", "--owed", str(tmp_path / "owed.csv"))
     assert states() == ["released"] and available(lea) == "15.00"
     assert [line["amount"] for line in lines(tmp_path / "owed.csv")] == ["15.00"]
+
+
+def test_what_is_still_to_recover_is_taken_off_what_is_owed(
+    leave: Leave, settings: Any, make_customer: Any, france: Any, mat: Any, tmp_path: Path
+) -> None:
+    """Credit that was set aside pays a shortfall when it is free again: the file says what is left of it."""
+    lea = make_customer("lea@example.com")
+    credit.grant(user=lea, currency="EUR", amount=Decimal(15), key="earned", source="reward:1")
+    customer = Customer(lea)
+    customer.go_to_payment()
+    customer.use("15")
+    customer.place(ASKS_THE_BANK)
+    credit.claw_back(user=lea, currency="EUR", amount=Decimal(5), key="back", source="reward:1")
+    path = tmp_path / "owed.csv"
+    gone(leave, settings, "--payments-over", "--owed", str(path))
+    assert available(lea) == "10.00"
+    assert [line["amount"] for line in lines(path)] == ["10.00"]
+    # Again: nothing has changed since.
+    assert leave("--yes", "--payments-over", "--owed", str(path))[0] == 0
 
 
 def test_programs_close_and_what_is_due_is_settled_a_last_time(

@@ -85,7 +85,9 @@ def _discounts() -> Iterator[Owed]:
     )
     now = timezone.now()
     for grant in grants.select_related("terms").order_by("pk").iterator(chunk_size=_CHUNK):
-        if grant.code and grant.expires_at is not None and grant.expires_at < now:
+        # The time of a reward that waits has not begun; a friend's discount ends with the invitation in any case.
+        may_be_over = grant.code or grant.claim_id is not None
+        if may_be_over and grant.expires_at is not None and grant.expires_at < now:
             continue
         rule = parse(grant.terms).rule(str(grant.rule_key))
         yield Owed(

@@ -215,5 +215,6 @@ class OtherApps(Step):
 
 
 def register_parts() -> None:
-    for step in (OtherApps(), LastSweep(), WhatIsOwed(), Payments(), Programs(), Pages()):
+    # What is set aside pays a shortfall when it is free again: only then it is known what is owed.
+    for step in (OtherApps(), LastSweep(), Payments(), WhatIsOwed(), Programs(), Pages()):
         steps.register(step)

@@ -61,7 +61,7 @@ class Command(BaseCommand):
             self.stdout.write(_("Nothing has been changed. Say --yes to do it."))
             return
         for step in steps:
-            # What is owed is written down after the last sweep, and before anything is taken away.
+            # What is owed is written down when the books are settled, and before anything is taken away.
             if isinstance(step, leaving.WhatIsOwed):
                 self._write_owed(options["owed"], with_email=options["with_email"])
             step.carry_out(lambda words: self.stdout.write(f"  - {words}"))
