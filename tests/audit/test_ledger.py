@@ -191,6 +191,21 @@ def test_credit_that_expired_before_its_time(lived, now, expires_at):
     assert found(now) == [("lot_expiry", "lot", lot.pk)]
 
 
+def test_credit_that_was_given_back_while_the_sweep_held_the_account(customer, now):
+    """Who gives back looks at the clock, then waits for the account; meanwhile the sweep lets the credit expire."""
+    ends = now - timedelta(seconds=2)
+    credit.grant(
+        user=customer, currency="EUR", amount=D(10), key="1", expires_at=ends, now=now - timedelta(days=1)
+    )
+    early = now - timedelta(hours=2)
+    credit.reserve(user=customer, currency="EUR", amount=D(6), order_number="1", expires_at=now, now=early)
+    credit.capture(order_number="1", now=early)
+    credit.expire(now=now)
+    credit.refund(order_number="1", amount=D(6), key="back", now=now - timedelta(seconds=1))
+    assert Lot.objects.get().expires_at > now
+    assert found(now) == []
+
+
 def test_credit_that_was_set_aside_after_it_had_expired(lived, now):
     lot = Lot.objects.filter(reserved__gt=0).get()
     change(lot, expires_at=now - timedelta(hours=1))

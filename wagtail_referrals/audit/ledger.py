@@ -98,7 +98,9 @@ class Replayed:
     expired: Decimal = ZERO
     forgiven: Decimal = ZERO
     last_expired: datetime | None = None
-    last_refund: datetime | None = None
+    # After it last expired. By the order of the movements, which the account's lock gives; their times were read before
+    # somebody waited for it.
+    given_back: bool = False
     last_reserved: datetime | None = None
     was_negative: bool = False
 
@@ -231,10 +233,11 @@ def _replay(
             if kind == Kind.RESERVE:
                 lot.last_reserved = at
             elif kind == Kind.REFUND:
-                lot.last_refund = at
+                lot.given_back = True
             elif kind == Kind.EXPIRE:
                 lot.expired -= amount
                 lot.last_expired = at
+                lot.given_back = False
             elif kind == Kind.FORGIVEN:
                 lot.forgiven -= shortfall
         if reservation_id is not None:
@@ -310,8 +313,7 @@ def _wrong_time(lot: Replayed, expires_at: datetime | None) -> Any:
     if lot.last_expired is not None:
         if expires_at is None:
             return _("Lot %(number)s of account %(account)s: something expired, although it never expires.")
-        given_back = lot.last_refund is not None and lot.last_refund >= lot.last_expired
-        if expires_at > lot.last_expired and not given_back:
+        if expires_at > lot.last_expired and not lot.given_back:
             return _("Lot %(number)s of account %(account)s: something expired before its time.")
     if expires_at is not None and lot.last_reserved is not None and lot.last_reserved >= expires_at:
         return _("Lot %(number)s of account %(account)s: something was set aside after it had expired.")
