@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from tests.admin.rows import make_user
 from tests.admin.test_browser import admin_page, audit  # noqa: F401  (pytest finds the fixture by its name)
@@ -92,7 +93,7 @@ def test_an_error_stands_where_it_is_mended(
     page.select_option("[name=rules-0-fact]", "orders")
     publish(page)
     page.get_by_text("Give a number of orders, in one of the two fields.").wait_for()
-    assert page.locator("[name=rules-0-option_orders_at_least]").is_visible()
+    expect(page.locator("[name=rules-0-option_orders_at_least]")).to_be_visible()
     assert not Audience.objects.exists()
     browser_problems.assert_none()
 

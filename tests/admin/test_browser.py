@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from tests.admin.rows import make_advocate, make_program, make_purchase, make_referral, make_reward, make_user
 from tests.badges import make_badge
@@ -47,13 +48,14 @@ def test_a_program_is_written_and_published(
     assert "your customer gets €15.00 of referral credit" in words.inner_text()
 
     advocate = page.locator("#inline_child_rules-1")
-    assert advocate.locator(".referral-rule__amounts").is_visible()
-    assert advocate.locator(".referral-rule__percent").is_hidden()
-    assert advocate.locator(".referral-rule__occurrence").is_hidden()
+    # The sentence is on the page before its scripts have run.
+    expect(advocate.locator(".referral-rule__amounts")).to_be_visible()
+    expect(advocate.locator(".referral-rule__percent")).to_be_hidden()
+    expect(advocate.locator(".referral-rule__occurrence")).to_be_hidden()
     page.fill("[name=rules-1-amounts_EUR]", "20")
     page.get_by_text("your customer gets €20.00 of referral credit").wait_for()
     page.select_option("[name=rules-1-kind]", "credit_percent")
-    assert advocate.locator(".referral-rule__amounts").is_hidden()
+    expect(advocate.locator(".referral-rule__amounts")).to_be_hidden()
     page.fill("[name=rules-1-percent]", "5")
     page.get_by_text("your customer gets 5% of the order as referral credit").wait_for()
     # What cannot be given to this side, or at this moment, is not offered.
@@ -97,7 +99,7 @@ def test_errors_stand_where_they_are_mended(
     page.get_by_role("button", name="More actions").click()
     page.get_by_role("button", name="Publish").click()
     page.get_by_text("Give a percentage above zero.").wait_for()
-    assert page.locator("[name=rules-1-percent]").is_visible()
+    expect(page.locator("[name=rules-1-percent]")).to_be_visible()
     assert not Terms.objects.exists()
     browser_problems.assert_none()
 
