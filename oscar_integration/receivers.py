@@ -159,6 +159,11 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
                 _note(order, savepoint=True)
     except Exception:
         logger.exception("Order #%s: could not be attributed to an invitation", order.number)
+        # It went with what failed, and the guest has ordered all the same.
+        _guarded(
+            f"Order #{order.number}: noting that its guest is a customer",
+            lambda: people.remember_order(str(order.number), order.guest_email),
+        )
 
 
 # Changes to an order

@@ -221,3 +221,16 @@ def test_asking_is_one_query(strap: Any, make_customer: Any, django_assert_num_q
     lea = make_customer("lea@example.com")
     with django_assert_num_queries(1):
         list(orders_of(lea, "other@example.com"))
+
+
+def test_an_address_is_noted_also_where_the_order_could_not_be_attributed(
+    strap: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("a deadlock, say")
+
+    backfill()
+    monkeypatch.setattr(receivers, "attribute", broken)
+    ordered(strap, email="zoe@example.com")
+    assert "zoe@" not in caplog.text
+    assert known(email="z.oe+again@example.com")
