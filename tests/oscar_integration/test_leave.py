@@ -19,8 +19,8 @@ from oscar.core.loading import get_class, get_model
 from wagtail.models import Page, Site
 
 from example_site.card.gateway import ASKS_THE_BANK
+from oscar_integration import OscarShop, vouchers
 from oscar_integration import leaving as oscar_leaving
-from oscar_integration import vouchers
 from tests.oscar_integration.paying import Customer, available, give, states
 from tests.oscar_integration.shopping import (
     Friend,
@@ -32,11 +32,12 @@ from tests.oscar_integration.shopping import (
 )
 from tests.oscar_integration.test_rewards_to_use import PERCENT, earn, gift
 from tests.oscar_integration.test_vouchers import claimed
-from wagtail_referrals import credit
+from wagtail_referrals import credit, people
 from wagtail_referrals.leaving import owed
 from wagtail_referrals.programs import open_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards import sweep
 from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.site.models import HubPage
 
@@ -175,8 +176,6 @@ def test_a_reward_that_waits_is_promised(advocate: Any, mat: Any) -> None:
     order = create_order(claimed(advocate, terms, mat), email="lea@example.com")
     order.set_status("Paid")
     order.set_status("Shipped")
-    from wagtail_referrals.rewards import sweep
-
     sweep()
     (line,) = owed()
     assert (line.kind, line.amount, line.currency) == ("promised", "15.00", "EUR")
@@ -378,6 +377,56 @@ def test_programs_close_and_what_is_due_is_settled_a_last_time(
     assert "Settled: 1." in said
     assert [line["amount"] for line in lines(tmp_path / "owed.csv")] == ["15.00"]
     assert open_terms(site_id=None) == []
+
+
+def test_what_cannot_be_settled_stops_it_before_anything_is_taken_away(
+    leave: Leave, off: None, advocate: Any, mat: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms = make_program(hold_days=0)
+    order = create_order(claimed(advocate, terms, mat), email="lea@example.com")
+    order.set_status("Paid")
+    order.set_status("Shipped")
+    Referral.objects.update(next_check_at=timezone.now() - timedelta(minutes=1))
+    path = tmp_path / "owed.csv"
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("a shop that does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OscarShop, "facts", broken)
+        # Also the second time, while the next try of the first failure is still to come.
+        for _again in range(2):
+            with pytest.raises(CommandError, match="could not be settled"):
+                leave("--yes", "--owed", str(path))
+    assert not path.exists()
+    assert Program.objects.filter(live=True).exists()
+    assert leave("--yes", "--owed", str(path))[0] == 0
+    assert [line["amount"] for line in lines(path)] == ["15.00"]
+
+
+def test_it_goes_on_without_what_cannot_be_settled_on_a_word(
+    leave: Leave, off: None, advocate: Any, mat: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_order(claimed(advocate, make_program(hold_days=0), mat), email="lea@example.com")
+    Referral.objects.update(next_check_at=timezone.now() - timedelta(minutes=1))
+
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("a shop that does not answer")
+
+    monkeypatch.setattr(OscarShop, "facts", broken)
+    code, said = leave("--yes", "--owed", str(tmp_path / "owed.csv"), "--despite-failures")
+    assert code == 0 and "Failed: 1." in said
+    assert not Program.objects.filter(live=True).exists()
+
+
+def test_a_reward_of_a_guest_is_counted_and_cannot_be_named(leave: Leave, off: None, mat: Any) -> None:
+    guest = people.advocate_for_guest("zoe@example.com")
+    order = create_order(claimed(guest, make_program(hold_days=30), mat), email="lea@example.com")
+    order.set_status("Paid")
+    order.set_status("Shipped")
+    sweep()
+    assert list(owed()) == []
+    assert "1 reward waits for a guest to open an account." in leave()[1]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -104,12 +104,13 @@ def _discounts() -> Iterator[Owed]:
 
 def _promised() -> Iterator[Owed]:
     """Rewards whose waiting period is not over, or that staff have to look at: nobody will settle them any more."""
-    waiting = Reward.objects.filter(
-        state__in=[Reward.State.WAITING, Reward.State.TO_CHECK, Reward.State.FAILED],
-        user__isnull=False,
-        posted=0,
-    )
-    for reward in waiting.select_related("terms").order_by("pk").iterator(chunk_size=_CHUNK):
+    for reward in (
+        _waiting()
+        .filter(user__isnull=False)
+        .select_related("terms")
+        .order_by("pk")
+        .iterator(chunk_size=_CHUNK)
+    ):
         kind = reward_kinds.get(reward.kind) if reward.kind in reward_kinds else None
         rule = parse(reward.terms).rule(str(reward.rule_key))
         counted = isinstance(kind, LedgerKind)
@@ -123,6 +124,11 @@ def _promised() -> Iterator[Owed]:
             code="",
             until="",
         )
+
+
+def _waiting() -> QuerySet[Reward]:
+    states = [Reward.State.WAITING, Reward.State.TO_CHECK, Reward.State.FAILED]
+    return Reward.objects.filter(state__in=states, posted=0)
 
 
 def write_owed(path: Path, *, with_email: bool) -> int:
@@ -207,6 +213,18 @@ class WhatIsOwed(Step):
                 )
                 % {"count": kinds["promised"]}
             )
+        guests = _waiting().filter(user=None).count()
         if found:
             found.append(gettext("It is written into the file that --owed names. Keep your word."))
+        if guests:
+            found.append(
+                ngettext(
+                    "%(count)s reward waits for a guest to open an account. Nobody knows them, so the file does not "
+                    "name them.",
+                    "%(count)s rewards wait for guests to open an account. Nobody knows them, so the file does not "
+                    "name them.",
+                    guests,
+                )
+                % {"count": guests}
+            )
         return found

@@ -17,11 +17,11 @@ from wagtail.models import Page, Site
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Reservation
 from wagtail_referrals.leaving.owed import WhatIsOwed
-from wagtail_referrals.leaving.steps import Say, Step, steps
+from wagtail_referrals.leaving.steps import NotDone, Say, Step, steps
 from wagtail_referrals.programs import forget_open_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
-from wagtail_referrals.rewards import sweep
+from wagtail_referrals.rewards import RETRY, sweep
 
 LABELS = ("wagtail_referrals", "wagtail_referrals_credit")
 
@@ -48,11 +48,22 @@ class LastSweep(Step):
         )
 
     def carry_out(self, say: Say) -> None:
+        now = timezone.now()
+        # What failed a moment ago is tried again in an hour: now is the time.
+        soon = Referral.objects.filter(next_check_at__gt=now, next_check_at__lte=now + RETRY)
+        soon.update(next_check_at=now)
         run = sweep()
         if run.settled or run.failed:
             say(
                 gettext("Settled: %(settled)s. Failed: %(failed)s.")
                 % {"settled": run.settled, "failed": run.failed}
+            )
+        if run.failed:
+            raise NotDone(
+                gettext(
+                    "Something could not be settled, and what it brings is in no file: the log says why. Mend it and "
+                    "run this again, or say --despite-failures."
+                )
             )
 
 

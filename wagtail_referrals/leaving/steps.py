@@ -14,6 +14,10 @@ from wagtail_referrals.rewards.models import Reward
 Say = Callable[[str], None]
 
 
+class NotDone(Exception):
+    """Raised by a step that has done what it could: going on would lose something. Says what, in whole sentences."""
+
+
 class Step:
     """Something to do before leaving. Texts are whole sentences in the current language."""
 
@@ -31,7 +35,7 @@ class Step:
         return []
 
     def carry_out(self, say: Say) -> None:
-        """Do it, in portions that are committed each, and say what was done. Twice is once."""
+        """Do it, in portions that are committed each, and say what was done. Twice is once. Raises ``NotDone``."""
 
 
 steps: Registry[Step] = Registry("step of leaving")

@@ -14,10 +14,11 @@ from wagtail_referrals.rewards.discounts import (
 from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
 from wagtail_referrals.rewards.placed import order_placed, whose_order
 from wagtail_referrals.rewards.promise import TypedCode, commit, lapse_claims, typed_code
-from wagtail_referrals.rewards.settle import check_soon, settle
+from wagtail_referrals.rewards.settle import RETRY, check_soon, settle
 from wagtail_referrals.rewards.sweep import sweep
 
 __all__ = [
+    "RETRY",
     "Due",
     "History",
     "PurchaseFacts",

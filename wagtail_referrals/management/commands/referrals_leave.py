@@ -40,6 +40,12 @@ class Command(BaseCommand):
             help="No payment that was begun can come any more: take vouchers and credit away from those, too.",
         )
 
+        parser.add_argument(
+            "--despite-failures",
+            action="store_true",
+            help="Go on although something could not be settled: nobody will be told what it would have brought.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         steps = list(leaving.steps)
         if not leaving.tables_are_there():
@@ -64,7 +70,11 @@ class Command(BaseCommand):
             # What is owed is written down when the books are settled, and before anything is taken away.
             if isinstance(step, leaving.WhatIsOwed):
                 self._write_owed(options["owed"], with_email=options["with_email"])
-            step.carry_out(lambda words: self.stdout.write(f"  - {words}"))
+            try:
+                step.carry_out(lambda words: self.stdout.write(f"  - {words}"))
+            except leaving.NotDone as error:
+                if not options["despite_failures"]:
+                    raise CommandError(str(error)) from error
         self.stdout.write("")
         self.stdout.write(_("The shop is ready. What is next: docs/how-to/leave.md, “Drop the tables”."))
 
