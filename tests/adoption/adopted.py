@@ -6,9 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,37 +74,39 @@ class OldShop:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        log = self.folder.parent / "server.log"
-        with log.open("w") as output:
-            server = subprocess.Popen(
-                [self.python, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        address = f"http://127.0.0.1:{port}"
+        server = subprocess.Popen(
+            [self.python, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"],
+            cwd=self.folder,
+            env={**self.environment, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said: list[str] = []
+        listens = threading.Event()
+
+        def listen() -> None:
+            assert server.stdout is not None
+            for line in server.stdout:
+                said.append(line)
+                if "Starting development server" in line:
+                    listens.set()
+            # It ended: nobody need wait any longer.
+            listens.set()
+
+        reader = threading.Thread(target=listen, daemon=True)
+        reader.start()
         try:
-            _wait_for(address, server)
-            yield address
+            assert listens.wait(60), "the server did not listen after a minute"
+            assert server.poll() is None, "the server ended"
+            yield f"http://127.0.0.1:{port}"
         except BaseException:
-            print(f"\n--- what the server said last\n{log.read_text()[-6000:]}", flush=True)
+            print(f"\n--- what the server said last\n{''.join(said)[-6000:]}", flush=True)
             raise
         finally:
             server.terminate()
             server.wait(30)
-
-
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _attempt in range(600):
-        assert server.poll() is None, "the server ended"
-        try:
-            urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{address}/i18n/", timeout=5)
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server did not answer for a minute")
+            reader.join(10)
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def test_killed_anywhere_and_begun_again_it_writes_everything_once(now):
     assert Backfill.objects.count() == 1
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="concurrency is proved on PostgreSQL")
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="concurrency is proved on PostgreSQL")
 @pytest.mark.django_db(transaction=True)
 def test_two_at_once_write_everything_once_and_hold_up_nobody(now):
     for number in range(60):
