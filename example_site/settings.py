@@ -26,7 +26,12 @@ EXAMPLE_HOST = os.environ.get("EXAMPLE_HOST", "127.0.0.1:8000")
 
 # The package's apps come after Oscar's checkout, whose views they extend. Without them the shop is a plain Wagtail and
 # Oscar site: the benchmarks compare the two.
-REFERRAL_APPS = ["wagtail_referrals.credit", "wagtail_referrals", "oscar_integration"]
+REFERRAL_APPS = [
+    "wagtail_referrals.credit",
+    "wagtail_referrals",
+    "oscar_integration",
+    "oscar_integration.memberships",
+]
 if os.environ.get("EXAMPLE_WITHOUT_REFERRALS") == "1":
     REFERRAL_APPS = []
 

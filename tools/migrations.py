@@ -1,8 +1,8 @@
 """Write migrations that every supported version of Wagtail can apply: ``make migrations``.
 
 Django makes a migration depend on the last migrations of the version that is installed, and names the setting by which
-Wagtail 8 lets a site swap its base page. Here the first becomes the last migration of the lowest supported version, and
-the second what that version can read, too. tests/upgrades/test_migrations.py holds both.
+Wagtail 8 lets a site swap its base page. Here the first becomes the last migration of the lowest supported version (of
+Oscar the very first one), and the second what that version can read, too. tests/upgrades/test_migrations.py holds both.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (
     "wagtail_referrals/migrations",
     "wagtail_referrals/credit/migrations",
+    "oscar_integration/memberships/migrations",
     "example_site/pages/migrations",
     "example_site/giving/migrations",
     "example_site/card/migrations",
     "tests/plainshop/migrations",
 )
-# The last migrations of Wagtail 7.4.
+# The last migrations of Wagtail 7.4; of Oscar's apps the first ones, as shops fork them and number their own.
 LOWEST = {
+    "catalogue": "0001_initial",
     "wagtailcore": "0097_baselogentry_uuid_action_timestamp_indexes",
     "wagtailimages": "0027_image_description",
 }

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MembershipsConfig(AppConfig):
+    """Optional. Comes after "oscar_integration" in INSTALLED_APPS."""
+
+    name = "oscar_integration.memberships"
+    label = "referral_memberships"
+    verbose_name = _("Memberships")
+    default_auto_field = "django.db.models.BigAutoField"
