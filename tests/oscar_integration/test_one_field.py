@@ -82,14 +82,14 @@ def test_a_voucher_made_first_is_never_given_to_a_customer(
 ) -> None:
     shop_voucher("ABCD2345", "20")
     drawn = iter(["ABCD2345", "ABCD2345", "EFGH6789"])
-    monkeypatch.setattr(codes, "_draw", lambda: next(drawn))
+    monkeypatch.setattr(codes, "draw_code", lambda: next(drawn))
     assert people.code_of(people.advocate_for(camille)) == "EFGH6789"
 
 
 def test_codes_for_a_mailing_are_no_vouchers_either(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     shop_voucher("ABCD2345", "20")
     drawn = iter(["ABCD2345", "EFGH6789", "JKMN2345"])
-    monkeypatch.setattr(codes, "_draw", lambda: next(drawn))
+    monkeypatch.setattr(codes, "draw_code", lambda: next(drawn))
     assert sorted(codes.new_codes(2)) == ["EFGH6789", "JKMN2345"]
 
 

@@ -14,6 +14,7 @@ from wagtail_referrals.people.bulk import accounts_without_code, codes_in_use, m
 from wagtail_referrals.people.codes import (
     CodeHolder,
     code_of,
+    draw_code,
     find_code,
     forget_code,
     normalise_code,
@@ -64,6 +65,7 @@ __all__ = [
     "codes_in_use",
     "correct_credit",
     "corrections_of",
+    "draw_code",
     "email_is_theirs",
     "email_key",
     "email_of_account",

@@ -103,7 +103,7 @@ def new_codes(number: int) -> list[str]:
     """
     found: set[str] = set()
     while len(found) < number:
-        drawn = {_draw() for _ in range(number - len(found))} - found
+        drawn = {draw_code() for _ in range(number - len(found))} - found
         for ask in _others:
             try:
                 with transaction.atomic():
@@ -115,7 +115,8 @@ def new_codes(number: int) -> list[str]:
     return list(found)
 
 
-def _draw() -> str:
+def draw_code() -> str:
+    """A code at random. Whether somebody has it already is not asked."""
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
