@@ -31,6 +31,9 @@ DEFAULTS: Final[dict[str, Any]] = {
     "CREDIT_AT_CHECKOUT": True,
     # Currency -> the smallest amount that the card may be charged beside credit, as text ("0.50").
     "MINIMUM_CHARGE": {"EUR": "0.50"},
+    # Dotted path of the class that charges customers' cards for renewals of memberships. None: a renewal that credit
+    # does not pay wholly is refused.
+    "RENEWAL_CARDS": None,
 }
 
 
