@@ -233,7 +233,10 @@ class Membership(models.Model):
         verbose_name_plural = _("memberships")
         default_permissions = ("view", "change", "add")
         # Wagtail translates the names of permissions where it lists them.
-        permissions = [("record_use", gettext_noop("Can record that a member came"))]
+        permissions = [
+            ("record_use", gettext_noop("Can record that a member came")),
+            ("view_overview", gettext_noop("Can see the overview of memberships")),
+        ]
         constraints = [
             # Who buys or gets another one has the first for longer.
             models.UniqueConstraint(
