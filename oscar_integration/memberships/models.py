@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -14,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalKey
@@ -63,6 +65,8 @@ class Plan(ClusterableModel):
         verbose_name=_("product"),
         help_text=_("Who buys it has the membership, once for each piece, from when the order is paid."),
     )
+    # What was ordered before the plan had this product opens no membership.
+    sold_since = models.DateTimeField(null=True, editable=False)
     period_length = models.PositiveSmallIntegerField(
         _("period"), default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
     )
@@ -136,6 +140,14 @@ class Plan(ClusterableModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        known = Plan.objects.filter(pk=self.pk).values_list("product", flat=True).first() if self.pk else None
+        if self.product_id is None:
+            self.sold_since = None
+        elif known != self.product_id:
+            self.sold_since = timezone.now()
+        super().save(*args, **kwargs)
 
     @property
     def title(self) -> str:
