@@ -1,4 +1,4 @@
-"""How a membership begins and goes on: what an order bought, what a reward or staff gave; and how that is taken back."""
+"""How a membership begins and goes on: what an order bought, what a reward or staff gave; how it is taken back."""
 
 from __future__ import annotations
 
@@ -105,11 +105,10 @@ def add_period(
 
 
 def _came_meanwhile(user: Any, plan: Plan, key: str) -> bool:
-    return (
-        Period.objects.filter(key=key).exists()
-        or user is not None
-        and Membership.objects.filter(user=user, plan=plan).exclude(state=State.ENDED).exists()
-    )
+    if Period.objects.filter(key=key).exists():
+        return True
+    running = Membership.objects.filter(user=user, plan=plan).exclude(state=State.ENDED)
+    return user is not None and running.exists()
 
 
 def _locked_for(

@@ -223,7 +223,8 @@ def _uses_left(membership: Membership, ordered: Sequence[Span], now: datetime) -
     to_come = [span for span in ordered if span.ends_at > now] or [ordered[-1]]
     if membership.plan.renews:
         to_come = to_come[:1]
-    return sum(left) if None not in (left := [span.uses_left for span in to_come]) else None
+    left = [span.uses_left for span in to_come if span.uses_left is not None]
+    return sum(left) if len(left) == len(to_come) else None
 
 
 def _access_until(membership: Membership, last: Span, renewal: Renewal | None) -> datetime:
@@ -340,7 +341,7 @@ def settle_due(now: datetime, progress: Callable[[int], None] | None = None) -> 
         rows = list(due.values_list("next_check_at", "pk")[:BATCH])
         if not rows:
             return count
-        last = rows[-1]
+        last = (rows[-1][0] or now, rows[-1][1])
         for _moment, pk in rows:
             try:
                 count += settle(pk, now=now, skip_locked=True) is not None
