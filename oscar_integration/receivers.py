@@ -7,7 +7,7 @@ what was missed. Receivers of changes to an order only make the engine look agai
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.apps import apps
@@ -23,7 +23,7 @@ from oscar.apps.order.signals import order_placed, order_status_changed
 from oscar.core.loading import get_model
 
 from oscar_integration import basket as baskets
-from oscar_integration import conf, vouchers
+from oscar_integration import conf, order_hooks, vouchers
 from oscar_integration.attribution import attribute, is_nobodys
 from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
@@ -170,27 +170,46 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
 
 
 class _Look:
-    """Makes the engine look at an order again. Called after the commit; once for all that changed in a transaction."""
+    """Makes the engine, and the apps that follow orders, look at an order again.
 
-    def __init__(self, order_id: int, number: str | None, at_once: bool, done: set[int]) -> None:
+    Called after the commit; once for all that changed in a transaction.
+    """
+
+    def __init__(
+        self,
+        order_id: int,
+        number: str | None,
+        at_once: bool,
+        tell: Sequence[Callable[[str], None] | None],
+        done: set[tuple[int, Any]],
+    ) -> None:
         self.order_id = order_id
         self.number = number
         self.at_once = at_once
+        # ``None`` is the engine.
+        self.tell = tell
         # Shared by all that wait for the same commit.
         self.done = done
 
     def __call__(self) -> None:
-        if self.order_id in self.done:
-            return
-        self.done.add(self.order_id)
+        waiting = [each for each in self.tell if (self.order_id, each) not in self.done]
+        self.done.update((self.order_id, each) for each in waiting)
         try:
-            if self.number is None:
+            if waiting and self.number is None:
                 orders = get_model("order", "Order")._default_manager.filter(pk=self.order_id)
                 self.number = orders.values_list("number", flat=True).first()
-            if self.number is not None:
-                rewards.check_soon(self.number, at_once=self.at_once)
         except Exception:
-            logger.exception("Order #%s: a change could not be noted; the sweep will see it", self.number)
+            logger.exception("Order %s: a change could not be noted; the sweep will see it", self.order_id)
+        if self.number is None:
+            return
+        for each in waiting:
+            try:
+                if each is None:
+                    rewards.check_soon(self.number, at_once=self.at_once)
+                else:
+                    each(self.number)
+            except Exception:
+                logger.exception("Order #%s: a change could not be noted; the sweep will see it", self.number)
 
 
 class _GiveBack:
@@ -214,17 +233,20 @@ def look_soon(order_id: int, order: Any = None, *, whole: bool = False) -> None:
     Outside a transaction a change is seen while its other half is missing: Oscar writes the status before the date of
     its change, and an event before its lines. Unless it is ``whole``, it is left to the sweep then.
     """
-    if order is not None and is_nobodys(order):
+    tell: list[Callable[[str], None] | None] = [*order_hooks.followers_of(order)]
+    if order is None or not is_nobodys(order):
+        tell.insert(0, None)
+    if not tell:
         return
     connection = connections[DEFAULT_DB_ALIAS]
-    done: set[int] = set()
+    done: set[tuple[int, Any]] = set()
     # Each change waits by itself, so that a savepoint that is rolled back takes along its own only.
     for entry in reversed(getattr(connection, "run_on_commit", ())):
-        if isinstance(entry[1], _Look) and order_id not in entry[1].done:
+        if isinstance(entry[1], _Look) and not any(known == order_id for known, _who in entry[1].done):
             done = entry[1].done
             break
     number = str(order.number) if order is not None else None
-    look = _Look(order_id, number, whole or connection.in_atomic_block, done)
+    look = _Look(order_id, number, whole or connection.in_atomic_block, tell, done)
     transaction.on_commit(look, robust=True)
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.http import HttpRequest
@@ -17,7 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from oscar.apps.offer.abstract_models import AbstractRange
 from oscar.core.loading import get_class, get_model
 
-from oscar_integration import conf, customers, vouchers
+from oscar_integration import conf, customers, order_hooks, vouchers
 from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.kinds import DiscountRequest
 from wagtail_referrals.referrals import CustomerOrders, Facts, GuestOrders, PurchaseSnapshot, get_shop
@@ -51,6 +52,9 @@ class OscarShop:
 
     def takes_credit(self) -> bool:
         return conf.credit_at_checkout()
+
+    def renews(self) -> bool:
+        return apps.is_installed("oscar_integration.memberships")
 
     # Orders
 
@@ -127,6 +131,7 @@ def snapshot_of(
 
     1 query, which asks with the lines whether there was an order before. A shop with an answer of its own is asked.
     ``ranges`` are those about which rules ask: which of them the products are in costs queries for each of them.
+    Apps may describe the lines further, see ``order_hooks``.
     """
     shop = get_shop()
     lines = order.lines.annotate(referrals_product_class=_product_class())
@@ -141,6 +146,7 @@ def snapshot_of(
     lines = list(lines)
     eligible = sum((line.line_price_incl_tax for line in lines), NOTHING)
     members = ranges_of([line.product_id for line in lines], ranges)
+    more = order_hooks.described(order, user, lines)
     return PurchaseSnapshot(
         reference=str(order.number),
         placed_at=order.date_placed,
@@ -150,6 +156,7 @@ def snapshot_of(
         was_customer=was_customer,
         lines=[
             {
+                **more.get(line.pk, {}),
                 "line": line.pk,
                 "product": line.product_id,
                 "upc": line.upc or "",
