@@ -1,14 +1,18 @@
-"""The way to "Refer a friend": a tab in the customer's account, on top of whatever templates the shop has."""
+"""Ways from the customer's account to our pages: tabs in its menu, on top of whatever templates the shop has."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.http import HttpRequest
 from django.template import Template
 from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.generic.base import TemplateResponseMixin
 
 from oscar_integration.checkout import extend
@@ -22,9 +26,31 @@ else:
 
 logger = logging.getLogger("oscar_integration")
 
-TEMPLATE = "oscar_integration/customer/account_page.html"
+TEMPLATE: Final = "oscar_integration/customer/account_page.html"
 # In the template's context: the page as the shop draws it.
-PARENT = "referral_parent_template"
+PARENT: Final = "referral_parent_template"
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A page of ours in the menu of the account.
+
+    ``name`` is what the page's context calls ``active_tab``. ``is_shown`` is asked, on every page of the account,
+    whether there is something for the customer who is logged in: one or two queries at most.
+    """
+
+    name: str
+    url_name: str
+    label: str | Promise
+    is_shown: Callable[[HttpRequest], bool]
+
+
+_tabs: list[Tab] = []
+
+
+def register_tab(tab: Tab) -> None:
+    """Called from ``AppConfig.ready()``; the order of registration is that of the menu."""
+    _tabs.append(tab)
 
 
 def has_referrals(request: HttpRequest) -> bool:
@@ -39,26 +65,42 @@ def has_referrals(request: HttpRequest) -> bool:
     return Advocate.objects.filter(user_id=user.pk).exists() or bool(credit.accounts_of(user))
 
 
+register_tab(Tab("referrals", "referrals:account", _("Refer a friend"), has_referrals))
+
+
+def tabs_for(request: HttpRequest, active_tab: str = "") -> list[Tab]:
+    """The tabs with something for the customer who is logged in, and that of the page they are on; asked once.
+
+    Where asking fails there are none: the shop's page is shown as it was.
+    """
+    if not request.user.is_authenticated:
+        return []
+    known: list[Tab] | None = getattr(request, "_referral_tabs", None)
+    if known is None:
+        try:
+            # What the database refuses must not take the shop's own transaction with it.
+            with transaction.atomic():
+                known = [tab for tab in _tabs if tab.name == active_tab or tab.is_shown(request)]
+        except Exception:
+            logger.exception("The account is shown without the ways to our pages")
+            known = []
+        request._referral_tabs = known  # type: ignore[attr-defined]
+    return known
+
+
 class AccountTabMixin(_View):
-    """For a page of the account: the tab joins the block ``standard_tabs``, unless the shop has the link there."""
+    """For a page of the account: our tabs join the block ``standard_tabs``, unless the shop has their links there."""
 
     request: HttpRequest
 
     def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> Any:
         response = super().render_to_response(context, **response_kwargs)
-        if isinstance(response, TemplateResponse) and self.request.user.is_authenticated:
-            try:
-                # What the database refuses must not take the shop's own transaction with it.
-                with transaction.atomic():
-                    shown = has_referrals(self.request)
-                if shown and not response.is_rendered:
-                    _add_tab(response)
-            except Exception:
-                logger.exception("The account is shown without its way to the referrals")
+        if isinstance(response, TemplateResponse) and not response.is_rendered and tabs_for(self.request):
+            _add_tabs(response)
         return response
 
 
-def _add_tab(response: TemplateResponse) -> None:
+def _add_tabs(response: TemplateResponse) -> None:
     page = response.resolve_template(response.template_name)
     if isinstance(getattr(page, "template", None), Template):
         response.context_data = {**(response.context_data or {}), PARENT: page}
@@ -66,7 +108,7 @@ def _add_tab(response: TemplateResponse) -> None:
 
 
 def extend_account(config: Any) -> None:
-    """Put the tab on every page of Oscar's CustomerConfig, the shop's own ones too."""
+    """Put the tabs on every page of Oscar's CustomerConfig, the shop's own ones too."""
     for name, view in list(vars(config).items()):
         if name.endswith("_view") and isinstance(view, type) and issubclass(view, TemplateResponseMixin):
             setattr(config, name, extend(view, AccountTabMixin))

@@ -16,7 +16,8 @@ from django.db import connection
 from django.utils import timezone
 from django.views.generic import RedirectView, TemplateView
 
-from oscar_integration.account import AccountTabMixin, extend_account
+from oscar_integration import account
+from oscar_integration.account import AccountTabMixin, Tab, extend_account
 from oscar_integration.capture import capture_for_order
 from tests.oscar_integration.shopping import create_order, fill_basket
 from wagtail_referrals import credit, people
@@ -106,7 +107,7 @@ def test_the_page_is_shown_when_the_tab_fails(stock_tabs, terms, links, monkeypa
     monkeypatch.setattr("oscar_integration.account.programs.pick_terms", fail)
     with caplog.at_level(logging.ERROR, logger="oscar_integration"):
         assert links() == []
-    assert "without its way to the referrals" in caplog.text
+    assert "without the ways to our pages" in caplog.text
 
 
 def test_only_pages_are_extended_and_only_once():
@@ -121,6 +122,19 @@ def test_only_pages_are_extended_and_only_once():
     assert config.own_view is extended and issubclass(extended, AccountTabMixin)
     assert config.leaving_view is RedirectView
     assert issubclass(apps.get_app_config("customer").profile_view, AccountTabMixin)
+
+
+def test_another_app_adds_a_tab_behind_ours(stock_tabs, terms, client, camille, monkeypatch):
+    shown_to = []
+    other = Tab(
+        "others", "basket:summary", "Another page", lambda request: shown_to.append(request.user) or True
+    )
+    hidden = Tab("hidden", "basket:vouchers-add", "Not for you", lambda request: False)
+    monkeypatch.setattr("oscar_integration.account._tabs", [*account._tabs, other, hidden])
+    client.force_login(camille)
+    soup = BeautifulSoup(client.get(PROFILE).content, "html.parser")
+    assert [link.text for link in soup.select("a.nav-link")][-2:] == ["Refer a friend", "Another page"]
+    assert "Not for you" not in soup.text and shown_to == [camille]
 
 
 def test_who_is_not_logged_in_sees_the_login_as_it_was(stock_tabs, terms, client):
