@@ -387,7 +387,10 @@ class Use(models.Model):
         verbose_name_plural = _("uses")
         default_permissions = ("view",)
         ordering = ["-used_at", "-pk"]
-        indexes = [models.Index(fields=["membership", "-used_at"], name="memberships_use_history")]
+        indexes = [
+            models.Index(fields=["membership", "-used_at"], name="memberships_use_history"),
+            models.Index(fields=["-used_at", "-id"], name="memberships_use_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"

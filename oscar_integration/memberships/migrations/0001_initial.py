@@ -257,4 +257,8 @@ class Migration(migrations.Migration):
             model_name='use',
             index=models.Index(fields=['membership', '-used_at'], name='memberships_use_history'),
         ),
+        migrations.AddIndex(
+            model_name='use',
+            index=models.Index(fields=['-used_at', '-id'], name='memberships_use_by_day'),
+        ),
     ]
