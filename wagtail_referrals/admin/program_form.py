@@ -45,6 +45,7 @@ from wagtail_referrals.programs.models import (
     ProgramText,
     language_choices,
 )
+from wagtail_referrals.referrals import shop_renews
 
 
 class KindSelect(forms.Select):
@@ -136,6 +137,11 @@ class ProgramForm(WagtailAdminModelForm):
         self._known_keys: set[uuid.UUID] = (
             {rule.key for rule in self.instance.rules.all()} if self.instance.pk else set()
         )
+        if "credit_pays_renewals" in self.fields and not (
+            self.instance.credit_pays_renewals or shop_renews()
+        ):
+            # Nothing to choose. Where it was chosen before, it has to be seen to be taken back.
+            del self.fields["credit_pays_renewals"]
         if "audience" in self.fields:
             field = self.fields["audience"]
             field.queryset = Audience.objects.filter(Q(live=True) | Q(pk=self.instance.audience_id))
@@ -286,6 +292,7 @@ def program_edit_handler() -> TabbedInterface:
                         ],
                         heading=_("How much later, and how often"),
                     ),
+                    MultiFieldPanel([FieldPanel("credit_pays_renewals")], heading=_("What the credit pays")),
                     MultiFieldPanel(
                         [FieldPanel("new_customers_only"), FieldPanel("window_days"), FieldPanel("touch")],
                         heading=_("Which friends count"),

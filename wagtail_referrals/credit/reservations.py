@@ -6,7 +6,7 @@ last attempt of an order can be active or captured.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from wagtail_referrals.credit.books import (
     Books,
     account_of_order,
     find_account,
+    free,
     last_reservation,
     locked,
     open_lots_of,
@@ -53,9 +54,10 @@ def reserve(
     amount: Decimal,
     order_number: str,
     expires_at: datetime,
+    sources: Collection[str] | None = None,
     now: datetime | None = None,
 ) -> Reservation:
-    """Set credit aside for an order, from what expires soonest.
+    """Set credit aside for an order, from what expires soonest; with ``sources`` only credit that came from these.
 
     The order number is the natural key, with the attempt: "<order>:<n>". The same amount again: the active reservation,
     which now lives until the later of the two times. Another amount: the active one is released and a new attempt
@@ -75,7 +77,7 @@ def reserve(
     account: Account | None = None
     try:
         with transaction.atomic():
-            return _first_attempt(user_id, currency, amount, order_number, expires_at, moment)
+            return _first_attempt(user_id, currency, amount, order_number, expires_at, sources, moment)
     except (_LookClosely, IntegrityError):
         # Unusual, or an attempt of this order was committed while this one waited for the account.
         pass
@@ -91,7 +93,7 @@ def reserve(
                 account = find_account(user_id, currency)
                 if account is None:
                     raise InsufficientCredit(ZERO, currency)
-                return _reserve(account, others, amount, order_number, expires_at, moment)
+                return _reserve(account, others, amount, order_number, expires_at, sources, moment)
         except _HeldElsewhere as held:
             involved |= held.accounts
         except IntegrityError:
@@ -103,7 +105,13 @@ def reserve(
 
 
 def _first_attempt(
-    user_id: Any, currency: str, amount: Decimal, order_number: str, expires_at: datetime, moment: datetime
+    user_id: Any,
+    currency: str,
+    amount: Decimal,
+    order_number: str,
+    expires_at: datetime,
+    sources: Collection[str] | None,
+    moment: datetime,
 ) -> Reservation:
     """The usual case, with one read: enough is there, and the order had no attempt before. Else ``_LookClosely``.
 
@@ -114,9 +122,10 @@ def _first_attempt(
         raise _LookClosely
     books = Books(lots[0].account, moment)
     books.know(lots)
-    if books.available() < amount:
+    usable = _usable(books, sources)
+    if _sum_of(usable) < amount:
         raise _LookClosely
-    return _set_aside(books, order_number, 1, amount, expires_at)
+    return _set_aside(books, usable, order_number, 1, amount, expires_at)
 
 
 def _reserve(
@@ -125,6 +134,7 @@ def _reserve(
     amount: Decimal,
     order_number: str,
     expires_at: datetime,
+    sources: Collection[str] | None,
     moment: datetime,
 ) -> Reservation:
     last = last_reservation(order_number)
@@ -144,16 +154,25 @@ def _reserve(
             _free(theirs, last, State.RELEASED)
             theirs.write()
         attempt = int(last.key.rpartition(":")[2]) + 1
-    available = books.available()
+    usable = _usable(books, sources)
+    available = _sum_of(usable)
     if available < amount:
         raise InsufficientCredit(available, account.currency)
-    return _set_aside(books, order_number, attempt, amount, expires_at)
+    return _set_aside(books, usable, order_number, attempt, amount, expires_at)
+
+
+def _usable(books: Books, sources: Collection[str] | None) -> list[Lot]:
+    return [lot for lot in books.spendable_lots() if sources is None or lot.source in sources]
+
+
+def _sum_of(lots: Iterable[Lot]) -> Decimal:
+    return sum((free(lot) for lot in lots), ZERO)
 
 
 def _set_aside(
-    books: Books, order_number: str, attempt: int, amount: Decimal, expires_at: datetime
+    books: Books, lots: list[Lot], order_number: str, attempt: int, amount: Decimal, expires_at: datetime
 ) -> Reservation:
-    """Write the attempt; that much is there."""
+    """Write the attempt; that much is there in ``lots``."""
     reservation = Reservation(
         account=books.account,
         order_number=order_number,
@@ -163,7 +182,7 @@ def _set_aside(
         expires_at=expires_at,
     )
     key = f"reserve:{reservation.key}"
-    for lot, part in share(amount, books.spendable_lots()):
+    for lot, part in share(amount, lots):
         books.move(Entry.Kind.RESERVE, key, lot=lot, reserved=part, reservation=reservation)
     reservation.save(force_insert=True)
     books.write()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_referrals import credit
+from wagtail_referrals import conf, credit
 from wagtail_referrals.kinds.options import HasOptions
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
@@ -180,6 +180,14 @@ def register_annotator(ask: Callable[[RewardKind], Sequence[str]]) -> None:
 def notes_on(kind: RewardKind) -> list[str]:
     """What the shop says about this kind, that neither forbids it nor asks for a second thought."""
     return [note for ask in _annotators for note in ask(kind)]
+
+
+def gives_credit(rule: Rule) -> bool:
+    """Is what the rule gives credit that pays for orders? Points pay for nothing."""
+    if rule.kind not in reward_kinds:
+        return False
+    kind = reward_kinds.get(rule.kind)
+    return isinstance(kind, LedgerKind) and credit.is_money(kind.unit(rule, conf.currencies()[0]))
 
 
 class LedgerKind(RewardKind):

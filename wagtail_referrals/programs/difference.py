@@ -285,6 +285,10 @@ _CONDITIONS: Final[list[tuple[Callable[[], str], Callable[[TermsData], str]]]] =
     (lambda: gettext("Rewards can be taken back for"), lambda data: _days(data.clawback_days)),
     (lambda: gettext("Rewards for one customer"), lambda data: cap_words(data) or gettext("no limit")),
     (lambda: gettext("Rewards for one friend"), lambda data: _limit(data.friend_cap_count)),
+    (
+        lambda: _label(Program, "credit_pays_renewals"),
+        lambda data: _yes(data.credit_pays_renewals),
+    ),
     (lambda: _label(Program, "budget_amounts"), _budget),
     (lambda: _label(Program, "budget_count"), lambda data: _limit(data.budget_count)),
 ]
@@ -304,6 +308,7 @@ _TOLD: Final = {
     "cap_count",
     "cap_period",
     "friend_cap_count",
+    "credit_pays_renewals",
     "budget_amounts",
     "budget_count",
 }

@@ -195,6 +195,14 @@ class Program(
             "How many orders of the same friend bring each reward, whoever gets it. Leave empty for no limit."
         ),
     )
+    credit_pays_renewals = models.BooleanField(
+        _("credit pays renewals first"),
+        default=False,
+        help_text=_(
+            "When a membership renews, credit from this program pays for it by itself, and the card only the rest. "
+            "Who has nothing to renew keeps the credit for the next purchase."
+        ),
+    )
     budget_amounts = AmountsField(
         _("budget"),
         help_text=_("When it is used up, nobody new is invited. What was promised is kept."),

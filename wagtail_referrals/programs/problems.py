@@ -14,6 +14,7 @@ from wagtail_referrals.kinds import (
     OPTION_PREFIX,
     Rule,
     Side,
+    gives_credit,
     is_forbidden,
     notes_on,
     objection_to,
@@ -181,6 +182,8 @@ def program_hints(program: Any, rules: list[Any]) -> list[str]:
             hints.append(gettext("Your customer gets nothing for referring a friend."))
     for row in sound:
         hints += rule_hints(row)
+    if sound and program.credit_pays_renewals and not any(gives_credit(_plain_rule(row)) for row in sound):
+        hints.append(gettext("No reward is credit: there is nothing that could pay a renewal."))
     hints += _time_hints(program, sound)
     hints += _budget_hints(program, sound)
     # The same thing may be said of several rules.

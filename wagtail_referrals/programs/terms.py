@@ -65,6 +65,8 @@ class TermsData:
     texts: dict[str, dict[str, str]]
     # The name of the audience whose customers may offer it, for the words; "" for everybody.
     audience: str = ""
+    # Its credit pays renewals by itself.
+    credit_pays_renewals: bool = False
 
     @property
     def friend_rules(self) -> tuple[Rule, ...]:
@@ -88,8 +90,11 @@ class TermsData:
         data["rules"] = [rule_json(rule) for rule in self.rules]
         data["budget_amounts"] = _amounts_json(self.budget_amounts)
         data["texts"] = self.texts
+        # What came later is left out where it says nothing: older terms keep their content.
         if self.audience:
             data["audience"] = self.audience
+        if self.credit_pays_renewals:
+            data["credit_pays_renewals"] = True
         return data
 
     @classmethod
@@ -100,6 +105,7 @@ class TermsData:
             budget_amounts=as_decimals(data["budget_amounts"]),
             texts=data["texts"],
             audience=data.get("audience", ""),
+            credit_pays_renewals=data.get("credit_pays_renewals", False),
             **_plain({name: data[name] for name in _PLAIN}),
         )
 
@@ -182,6 +188,7 @@ def draft_data(program: Program) -> TermsData:
             for text in sorted(program.texts.all(), key=lambda text: text.language)
         },
         audience=program.audience.name if program.audience is not None else "",
+        credit_pays_renewals=program.credit_pays_renewals,
         **plain,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import conf
-from wagtail_referrals.kinds import Rule, amount_words, is_forbidden, reward_kinds, triggers
+from wagtail_referrals.kinds import Rule, amount_words, gives_credit, is_forbidden, reward_kinds, triggers
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.programs.terms import TermsData, rule_from_json, rule_json
 
@@ -185,6 +185,8 @@ def sentence(data: TermsData, currency: str | None = None) -> str:
         )
     if not data.advocate_rules:
         sentences.append(gettext("Your customer gets nothing."))
+    if data.credit_pays_renewals and any(gives_credit(rule) for rule in data.rules):
+        sentences.append(gettext("The credit pays renewals of memberships first, by itself."))
     return " ".join(sentences)
 
 

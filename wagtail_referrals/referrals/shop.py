@@ -98,7 +98,11 @@ class GuestOrders:
 
 
 class Shop(DiscountIssuer, Protocol):
-    """What a shop implements. Named in ``WAGTAIL_REFERRALS["SHOP"]``; made once, without arguments."""
+    """What a shop implements. Named in ``WAGTAIL_REFERRALS["SHOP"]``; made once, without arguments.
+
+    Optional is ``renews() -> bool``: does the shop renew memberships at present, and ask ``rewards.renewal_credit``
+    what credit pays of it? No query. A shop without the method renews nothing.
+    """
 
     def facts(self, references: Sequence[str]) -> Mapping[str, Facts]:
         """The present state of these orders, in a constant number of queries. Unknown orders are left out."""
@@ -150,6 +154,12 @@ def get_shop() -> Shop:
         )
     shop: Shop = factory()
     return shop
+
+
+def shop_renews() -> bool:
+    """Can credit pay renewals in this shop at present? No query."""
+    ask = getattr(get_shop(), "renews", None)
+    return ask is not None and bool(ask())
 
 
 @receiver(setting_changed, dispatch_uid="wagtail_referrals.shop")

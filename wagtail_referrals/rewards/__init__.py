@@ -14,6 +14,7 @@ from wagtail_referrals.rewards.discounts import (
 from wagtail_referrals.rewards.judge import Due, History, PurchaseFacts, Verdict, judge
 from wagtail_referrals.rewards.placed import order_placed, whose_order
 from wagtail_referrals.rewards.promise import TypedCode, commit, lapse_claims, typed_code
+from wagtail_referrals.rewards.renewal import renewal_credit, reserve_for_renewal
 from wagtail_referrals.rewards.settle import RETRY, check_soon, settle
 from wagtail_referrals.rewards.sweep import sweep
 
@@ -35,6 +36,8 @@ __all__ = [
     "lapse_claims",
     "minimum_to_use",
     "order_placed",
+    "renewal_credit",
+    "reserve_for_renewal",
     "reward_by_token",
     "settle",
     "sweep",

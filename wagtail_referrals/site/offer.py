@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,10 @@ from django.core.cache import cache
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import programs
-from wagtail_referrals.kinds import triggers
+from wagtail_referrals.kinds import Rule, gives_credit, triggers
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.programs.models import Program, Terms
+from wagtail_referrals.referrals import shop_renews
 
 # Terms never change, so only memory limits how long they may stay.
 CACHE_SECONDS = 24 * 60 * 60
@@ -42,6 +44,8 @@ def conditions(data: TermsData) -> list[str]:
         )
         % {"days": data.window_days}
     )
+    if _pays_renewals(data, data.friend_rules):
+        found.append(gettext("When a membership of yours renews, your credit pays for it first."))
     return found
 
 
@@ -106,7 +110,13 @@ def advocate_conditions(data: TermsData) -> list[str]:
         )
     if data.new_customers_only:
         found.append(gettext("Your friend has not ordered from us before."))
+    if _pays_renewals(data, data.advocate_rules):
+        found.append(gettext("When a membership of yours renews, your credit pays for it first."))
     return found
+
+
+def _pays_renewals(data: TermsData, rules: Sequence[Rule]) -> bool:
+    return data.credit_pays_renewals and any(gives_credit(rule) for rule in rules) and shop_renews()
 
 
 def _cap(count: int, period: str) -> str:
