@@ -27,6 +27,7 @@ from wagtail_referrals.recognition import badges_of
 from wagtail_referrals.referrals import get_shop, reason_for_advocate
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.site import elsewhere
 from wagtail_referrals.site import offer as words
 from wagtail_referrals.site.milestones import milestones_of
 from wagtail_referrals.site.sharing import sharing_of
@@ -201,6 +202,8 @@ class Balance:
     reserved: str
     shortfall: str
     expiring: list[str]
+    # What it pays by itself.
+    uses: list[str]
     movements: Page
     parameter: str
 
@@ -230,7 +233,8 @@ def _money(amount: Decimal, currency: str) -> str:
     return credit.format_money(amount, currency) if amount else ""
 
 
-def balance_of(account: Account, number: Any) -> Balance:
+def balance_of(account: Account, user: Any, number: Any) -> Balance:
+    """The customer's account, and one page of its movements."""
     movements = Paginator(_movements(account), PAGE_SIZE).get_page(number)
     lines = [_movement(row, account.currency) for row in movements.object_list]
     movements.object_list = lines
@@ -250,6 +254,7 @@ def balance_of(account: Account, number: Any) -> Balance:
         reserved=_money(account.reserved, account.currency),
         shortfall=_money(account.shortfall, account.currency),
         expiring=expiring,
+        uses=elsewhere.credit_uses_of(user, account.currency) if account.available else [],
         movements=movements,
         parameter=f"movements-{account.currency}",
     )
@@ -262,7 +267,7 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
     )
     data = offer.data if offer else None
     balances = [
-        balance_of(account, request.GET.get(f"movements-{account.currency}"))
+        balance_of(account, request.user, request.GET.get(f"movements-{account.currency}"))
         for account in credit.accounts_of(request.user)
     ]
     return {
@@ -281,6 +286,7 @@ def account_context(request: HttpRequest, advocate: Advocate, form: NameForm) ->
         "visits": Visit.objects.filter(advocate=advocate).count(),
         "friends": friends_of(advocate, request.GET.get("page")),
         "discounts": discounts_of(request.user),
+        "gifts": elsewhere.gifts_of(request.user),
         "balances": [balance for balance in balances if not balance.unit],
         "credit_pays": get_shop().takes_credit(),
         "points": [balance for balance in balances if balance.unit],
