@@ -45,7 +45,7 @@ def _setting(name: str) -> Any:
 def check_settings(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """E003, E004, W005, W006: names, amounts and currencies."""
+    """E003, E004, E007, W005, W006, W014: names, amounts, currencies, and what renews memberships."""
     found = unknown_names("WAGTAIL_REFERRALS_OSCAR", _given(), conf.DEFAULTS, "oscar_integration.E003")
     currencies = _currencies()
     minimum = _setting("MINIMUM_CHARGE")
@@ -73,6 +73,15 @@ def check_settings(
                     id="oscar_integration.E007",
                 )
             )
+    if _setting("RENEWAL_CARDS") is not None and not apps.is_installed("oscar_integration.memberships"):
+        found.append(
+            checks.Warning(
+                "RENEWAL_CARDS is set, and memberships are not installed: nothing is renewed, and no card charged.",
+                hint='Add "oscar_integration.memberships" to INSTALLED_APPS, behind "oscar_integration", or remove '
+                "the setting.",
+                id="oscar_integration.W014",
+            )
+        )
     default = getattr(settings, "OSCAR_DEFAULT_CURRENCY", None)
     if default and default not in currencies:
         found.append(

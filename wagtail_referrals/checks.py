@@ -137,7 +137,7 @@ def check_shop(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 def _shop_problems(path: str, factory: Any) -> list[CheckMessage]:
     from wagtail_referrals.referrals import Shop
 
-    if not callable(factory) or not _takes(factory):
+    if not callable(factory) or not takes(factory):
         return [
             Error(
                 f'WAGTAIL_REFERRALS["SHOP"] = "{path}" cannot be made, as it is called without arguments: '
@@ -219,7 +219,7 @@ def _imported(name: str, path: Any) -> Any:
         )
 
 
-def _takes(function: Callable[..., Any], *arguments: Any) -> bool:
+def takes(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether it can be called with these arguments, as far as can be told."""
     try:
         signature = inspect.signature(function)
@@ -331,7 +331,7 @@ def _callable_problems(name: str, path: Any) -> list[CheckMessage]:
     if isinstance(function, CheckMessage):
         return [function]
     later = inspect.isfunction(function) and inspect.iscoroutinefunction(function)
-    if callable(function) and _takes(function, None) and not later:
+    if callable(function) and takes(function, None) and not later:
         return []
     argument = "request" if name == "CONSENT" else "user"
     return [

@@ -9,3 +9,11 @@ class MembershipsConfig(AppConfig):
     label = "referral_memberships"
     verbose_name = _("Memberships")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.core import checks
+
+        from oscar_integration.memberships import checks as ours
+
+        for check in ours.CHECKS:
+            checks.register(check, "referrals")

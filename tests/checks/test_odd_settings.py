@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from oscar_integration import checks as oscar_checks
 from oscar_integration import conf as oscar_conf
+from oscar_integration.memberships import checks as membership_checks
 from tests.checks import say
 from wagtail_referrals import checks, conf
 
-ALL = (*checks.CHECKS, *oscar_checks.CHECKS)
+ALL = (*checks.CHECKS, *oscar_checks.CHECKS, *membership_checks.CHECKS)
 # What the code asks for while Django starts is read loudly there, and so never comes to a check.
 LOUD = {"POINTS"}
 
