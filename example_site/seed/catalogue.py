@@ -129,8 +129,8 @@ ARTICLES = [
         "passes",
         _d("75.00"),
         _(
-            "<p>All classes for a month, and ten per cent off workshops. It ends by itself: no notice, no "
-            "small print.</p>"
+            "<p>All classes, and practice at home, month by month. It renews by itself until you switch that off, "
+            "any time, in your account: no notice, no small print.</p>"
         ),
         partial(p.card, p.NIGHT, p.SAGE, p.SAND, p.CREAM, 20, 0, "moon"),
     ),
@@ -142,9 +142,23 @@ ARTICLES = [
         _d("690.00"),
         _(
             "<p>A whole year of classes, two workshops of your choice and a mat of your own kept at the "
-            "studio.</p>"
+            "studio.</p><p>It renews by itself; we write to you two weeks before, and you can switch that off any "
+            "time.</p>"
         ),
         partial(p.card, p.OCHRE, p.BLUSH, p.CLAY, p.CREAM, 26, 0, "sun"),
+    ),
+    Article(
+        "MEMBER-HOME",
+        _("Practice at home"),
+        MEMBERSHIP,
+        "passes",
+        _d("15.00"),
+        _(
+            "<p>Four guided practices and a recipe, new each month, on the members' page. For travelers, new parents "
+            "and rainy Sundays.</p><p>It renews by itself each month until you switch that off, any time, in your "
+            "account.</p>"
+        ),
+        partial(p.card, p.DUSK, p.SAND, p.BLUSH, p.CREAM, 27, 0, "wave"),
     ),
     Article(
         "WORKSHOP-BREATH",

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from example_site.seed.pages import seed_pages
 from example_site.seed.people import PASSWORD, seed_people
+from example_site.seed.plans import seed_plans
 from example_site.seed.shop import seed_catalogue, seed_countries
 
 
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         seed_countries()
         self.say("Catalogue and pictures …")
         self.say(f"  {seed_catalogue()} articles")
+        self.say(f"  {seed_plans()} plans")
         self.say("Pages in English and French …")
         self.say(f"  {seed_pages()} pages")
         self.say("People …")
