@@ -28,6 +28,7 @@ if apps.is_installed("wagtail_referrals"):
 # Oscar's first pattern sends "" to its catalogue and would hide the Wagtail home page.
 urlpatterns += i18n_patterns(
     path("search/", search),
+    path("account/", include("example_site.card.account_urls")),
     path("", include("example_site.backoffice.urls")),
     path("", include(apps.get_app_config("oscar").urls[0][1:])),
     path("", include(wagtail_urls)),

@@ -1,1 +1,1 @@
-"""A bank card that moves no money: three numbers that are accepted, declined, or checked on a page of the "bank"."""
+"""A bank card that moves no money: numbers that are accepted, declined, or checked on a page of the "bank"."""

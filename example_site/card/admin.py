@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from example_site.card.models import DemoCharge
+from example_site.card.models import DemoCharge, StoredCard
 
 
 @admin.register(DemoCharge)
@@ -17,6 +17,17 @@ class DemoChargeAdmin(admin.ModelAdmin):
     )
     list_filter = ("status",)
     search_fields = ("order_number",)
+
+    def has_add_permission(self, request) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(StoredCard)
+class StoredCardAdmin(admin.ModelAdmin):
+    list_display = ("user", "label", "updated_at")
 
     def has_add_permission(self, request) -> bool:
         return False

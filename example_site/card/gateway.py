@@ -1,5 +1,9 @@
-"""The "bank": authorise, answer, capture, refund, void. Every function locks its charge and may be called twice."""
+"""The "bank": authorise, answer, capture, refund, void, and charge a card that the shop keeps.
 
+Every function locks its charge and may be called twice.
+"""
+
+import secrets
 from decimal import Decimal
 
 from django.db import transaction
@@ -11,6 +15,8 @@ from example_site.card.models import DemoCharge
 ACCEPTED = "4242424242424242"
 DECLINED = "4000000000000002"
 ASKS_THE_BANK = "4000000000003220"
+# Pays at the checkout, and is declined when the shop charges it later without the customer.
+DECLINED_LATER = "4000000000000341"
 
 Status = DemoCharge.Status
 
@@ -45,11 +51,50 @@ def authorise(order_number: str, amount: Decimal, currency: str, card_number: st
 
 
 def _first_answer(card_number: str) -> str:
-    if card_number == ACCEPTED:
+    if card_number in (ACCEPTED, DECLINED_LATER):
         return Status.AUTHORISED
     if card_number == ASKS_THE_BANK:
         return Status.AT_BANK
     return Status.DECLINED
+
+
+def keep(card_number: str) -> str:
+    """A token that stands for this card from now on: what a shop may store of it, and what `charge_kept` takes."""
+    return f"{card_number[-4:]}-{secrets.token_urlsafe(16)}"
+
+
+def last4_of(token: str) -> str:
+    """The last four digits of the card that a token stands for."""
+    return token.partition("-")[0]
+
+
+@transaction.atomic
+def charge_kept(token: str, order_number: str, amount: Decimal, currency: str, key: str) -> DemoCharge:
+    """Take the amount from a card that was kept, without the customer: the charge is CAPTURED or DECLINED.
+
+    The same key is the same request and has the same answer, whatever card the customer keeps meanwhile. After a
+    refusal another key tries again, in the same row: an order is charged once in the end.
+    """
+    last4 = last4_of(token)
+    # Confirming each payment at the bank is for payments that the customer makes.
+    status = Status.DECLINED if last4 in (DECLINED[-4:], DECLINED_LATER[-4:]) else Status.CAPTURED
+    charge, created = DemoCharge.objects.select_for_update().get_or_create(
+        order_number=str(order_number),
+        defaults={
+            "amount": amount,
+            "currency": currency,
+            "last4": last4,
+            "status": status,
+            "request_key": key,
+        },
+    )
+    if created or charge.status == Status.CAPTURED or charge.request_key == key:
+        return charge
+    charge.amount, charge.currency = amount, currency
+    charge.last4, charge.status, charge.request_key = last4, status, key
+    charge.attempts += 1
+    charge.save()
+    return charge
 
 
 @transaction.atomic

@@ -9,6 +9,8 @@ from example_site.card.models import DemoCharge
 
 # Session key: the token of the charge that the customer was sent to the bank with.
 PENDING_CHARGE = "example_pending_charge"
+# Session key: the token of the card that the customer wants to keep for renewals.
+KEPT_CARD = "example_kept_card"
 
 
 class ReopenBasketMixin:

@@ -15,10 +15,11 @@ from oscar.apps.order.exceptions import UnableToPlaceOrder
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_class, get_model
 
-from example_site.card import gateway
+from example_site.backoffice import orders
+from example_site.card import gateway, kept
 from example_site.card.forms import DEMONSTRATION_CARDS, CardForm
 from example_site.card.models import DemoCharge
-from example_site.checkout.resume import PENDING_CHARGE, ReopenBasketMixin
+from example_site.checkout.resume import KEPT_CARD, PENDING_CHARGE, ReopenBasketMixin
 
 Applicator = get_class("offer.applicator", "Applicator")
 Basket = get_model("basket", "Basket")
@@ -68,12 +69,16 @@ class PaymentDetailsView(ReopenBasketMixin, views.PaymentDetailsView):
         context = super().get_context_data(**kwargs)
         context.setdefault("card_form", None)
         if context["card_form"] is None:
-            context["card_form"] = CardForm()
+            context["card_form"] = self.card_form()
         context["demonstration_cards"] = DEMONSTRATION_CARDS
         return context
 
+    def card_form(self, data: Any = None) -> CardForm:
+        basket = self.request.basket
+        return CardForm(data, may_keep=kept.may_be_kept(basket, self.request.user))
+
     def handle_payment_details_submission(self, request: HttpRequest) -> HttpResponse:
-        form = CardForm(request.POST)
+        form = self.card_form(request.POST)
         if form.is_valid():
             return self.render_preview(request, card_form=form)
         return self.render_payment_details(request, card_form=form)
@@ -82,7 +87,7 @@ class PaymentDetailsView(ReopenBasketMixin, views.PaymentDetailsView):
         """Whether a card is needed is known in `handle_payment`, which is told what remains to be paid."""
         if "card-number" not in request.POST:
             return self.submit(**self.build_submission())
-        form = CardForm(request.POST)
+        form = self.card_form(request.POST)
         if not form.is_valid():
             return self.render_payment_details(request, card_form=form)
         submission = self.build_submission()
@@ -103,12 +108,17 @@ class PaymentDetailsView(ReopenBasketMixin, views.PaymentDetailsView):
         Raises UnableToTakePayment for a missing or declined card and RedirectRequired when the bank wants to ask.
         """
         super().handle_payment(order_number, total, **kwargs)
+        self.request.session.pop(KEPT_CARD, None)
         if total.incl_tax <= 0:
             return
         form = kwargs.get("card_form")
         if form is None or not form.is_valid():
             raise UnableToTakePayment(_("Please enter your card."))
-        charge = gateway.authorise(order_number, total.incl_tax, total.currency, form.cleaned_data["number"])
+        number = form.cleaned_data["number"]
+        charge = gateway.authorise(order_number, total.incl_tax, total.currency, number)
+        if form.cleaned_data.get("keep"):
+            # A token, for when the order is there: perhaps after a visit to the bank.
+            self.request.session[KEPT_CARD] = gateway.keep(number)
         if charge.status == DemoCharge.Status.AT_BANK:
             self.request.session[PENDING_CHARGE] = charge.token
             raise RedirectRequired(reverse("example_card:bank-page", args=[get_language(), charge.token]))
@@ -144,6 +154,19 @@ class PaymentDetailsView(ReopenBasketMixin, views.PaymentDetailsView):
                 raise
             logger.exception("Order #%s: error after the order was placed", order_number)
             return self.show_order(placed)
+
+    def handle_successful_order(self, order: Any) -> HttpResponse:
+        """Keep the card, and take the money at once for what is not sent: a membership runs from now on."""
+        self.keep_card(order)
+        if not any(line.product.is_shipping_required for line in order.lines.select_related("product")):
+            orders.mark_paid(order)
+            order.refresh_from_db()
+        return super().handle_successful_order(order)
+
+    def keep_card(self, order: Any) -> None:
+        token = self.request.session.pop(KEPT_CARD, "")
+        if token and order.user is not None:
+            kept.keep_card(order.user, token)
 
     # The way back from the bank
 

@@ -212,7 +212,11 @@ def buys(
 
 
 def pay(shop: Shop, name: str) -> None:
-    backoffice.mark_paid(shop.orders[name], shop.manager)
+    """What is not sent was paid at the checkout."""
+    order = shop.orders[name]
+    order.refresh_from_db()
+    if order.status == "Pending":
+        backoffice.mark_paid(order, shop.manager)
 
 
 def send(shop: Shop, name: str) -> None:

@@ -30,6 +30,32 @@ def test_marking_as_paid_takes_the_money_once(shopper: Shopper) -> None:
     assert order.payment_events.filter(event_type__name="Paid").count() == 1
 
 
+@pytest.mark.parametrize(
+    ("skus", "status"),
+    [
+        (("PASS-10",), "Paid"),
+        (("MEMBER-MONTH", "PASS-1"), "Paid"),
+        (("PASS-10", "STRAP"), "Pending"),
+    ],
+)
+def test_what_is_not_sent_is_paid_at_the_checkout(
+    catalogue: None, client: Any, skus: tuple[str, ...], status: str
+) -> None:
+    someone = Shopper(client)
+    for sku in skus:
+        someone.add(sku)
+    someone.as_guest()
+    if "STRAP" in skus:
+        someone.deliver()
+    client.get("/en/checkout/shipping-method/")
+    someone.place(ACCEPTED)
+    order, charge = Order.objects.get(), DemoCharge.objects.get()
+    assert (order.status, charge.status) == (status, "captured" if status == "Paid" else "authorised")
+    source = order.sources.get()
+    assert source.amount_debited == (order.total_incl_tax if status == "Paid" else D("0.00"))
+    assert order.payment_events.filter(event_type__name="Paid").exists() is (status == "Paid")
+
+
 def test_shipping_consumes_the_stock(paid_order: Any) -> None:
     orders.mark_shipped(paid_order)
     paid_order.refresh_from_db()
