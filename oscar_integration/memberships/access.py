@@ -134,5 +134,6 @@ def plans_asked_for(slugs: Iterable[str]) -> list[Plan]:
 
 def offer_of(plan: Plan) -> dict[str, str]:
     """What customers call the plan, and the address where it is sold; "" for one that nobody can buy."""
-    sold = plan.product is not None and plan.product.is_public
-    return {"title": plan.title, "url": plan.product.get_absolute_url() if sold else ""}
+    product = plan.product
+    url = product.get_absolute_url() if product is not None and product.is_public else ""
+    return {"title": plan.title, "url": url}
