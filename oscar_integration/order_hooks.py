@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import transaction
 
 logger = logging.getLogger("oscar_integration")
 
-Follow = Callable[[str], None]
+
+class Follow(Protocol):
+    def __call__(self, number: str, *, at_once: bool) -> None: ...
+
+
 Describe = Callable[[Any, Any], Mapping[int, Mapping[str, Any]]]
 
 
@@ -34,9 +38,9 @@ _describers: list[_Describer] = []
 def follow_orders(callback: Follow, *, concerns: Callable[[Any], bool] | None = None) -> None:
     """Call ``callback`` with an order's number after each commit that changed it: once, whatever changed with it.
 
-    That the order was placed is no change; ``order_placed`` says so. Some changes are seen by nobody: what is
-    important is also looked for in the sweep. ``concerns`` is asked before, with the order, where that is at hand:
-    ``False`` saves the call. It makes no query.
+    ``at_once`` is ``False`` where the other half of the change is about to follow, or never will: the sweep should
+    look then. That the order was placed is no change; ``order_placed`` says so. Some changes are seen by nobody.
+    ``concerns`` is asked before, with the order, where that is at hand: ``False`` saves the call. It makes no query.
     """
     _followers.append(Follower(callback, concerns))
 

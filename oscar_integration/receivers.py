@@ -180,13 +180,12 @@ class _Look:
         order_id: int,
         number: str | None,
         at_once: bool,
-        tell: Sequence[Callable[[str], None] | None],
+        tell: Sequence[order_hooks.Follow],
         done: set[tuple[int, Any]],
     ) -> None:
         self.order_id = order_id
         self.number = number
         self.at_once = at_once
-        # ``None`` is the engine.
         self.tell = tell
         # Shared by all that wait for the same commit.
         self.done = done
@@ -204,12 +203,13 @@ class _Look:
             return
         for each in waiting:
             try:
-                if each is None:
-                    rewards.check_soon(self.number, at_once=self.at_once)
-                else:
-                    each(self.number)
+                each(self.number, at_once=self.at_once)
             except Exception:
                 logger.exception("Order #%s: a change could not be noted; the sweep will see it", self.number)
+
+
+def _check_soon(number: str, *, at_once: bool) -> None:
+    rewards.check_soon(number, at_once=at_once)
 
 
 class _GiveBack:
@@ -233,9 +233,9 @@ def look_soon(order_id: int, order: Any = None, *, whole: bool = False) -> None:
     Outside a transaction a change is seen while its other half is missing: Oscar writes the status before the date of
     its change, and an event before its lines. Unless it is ``whole``, it is left to the sweep then.
     """
-    tell: list[Callable[[str], None] | None] = [*order_hooks.followers_of(order)]
+    tell = order_hooks.followers_of(order)
     if order is None or not is_nobodys(order):
-        tell.insert(0, None)
+        tell.insert(0, _check_soon)
     if not tell:
         return
     connection = connections[DEFAULT_DB_ALIAS]

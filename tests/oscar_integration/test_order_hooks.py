@@ -39,7 +39,7 @@ def order(france: Any, mat: Any, make_customer: Any) -> Any:
 @pytest.fixture
 def followed() -> list[str]:
     numbers: list[str] = []
-    order_hooks.follow_orders(numbers.append)
+    order_hooks.follow_orders(lambda number, *, at_once: numbers.append(number))
     return numbers
 
 
@@ -84,6 +84,23 @@ def test_a_change_is_told_once_after_the_commit(
     assert followed == [order.number]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_half_a_change_is_for_the_sweep(order: Any) -> None:
+    """Outside of a transaction the status is there before the date of its change, and a refund before its lines."""
+    told: list[bool] = []
+    order_hooks.follow_orders(lambda number, *, at_once: told.append(at_once))
+    order.set_status("Paid")
+    assert not all(told) and told[-1] is True
+    told.clear()
+    refund(order)
+    assert told == [False, True]
+    told.clear()
+    with transaction.atomic():
+        order.payment_events.all().delete()
+        refund(order)
+    assert told == [True]
+
+
 def test_what_was_rolled_back_is_not_told(
     order: Any, followed: list[str], django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -116,7 +133,9 @@ def test_an_order_that_is_nobodys_is_told_to_followers_and_not_to_the_engine(
 
 def test_the_order_at_hand_may_save_the_call(order: Any, django_capture_on_commit_callbacks: Any) -> None:
     told: list[str] = []
-    order_hooks.follow_orders(told.append, concerns=lambda order: order.status != "Paid")
+    order_hooks.follow_orders(
+        lambda number, *, at_once: told.append(number), concerns=lambda order: order.status != "Paid"
+    )
     with django_capture_on_commit_callbacks(execute=True):
         order.status = "Paid"
         order.save()
@@ -137,7 +156,7 @@ def test_no_follower_no_query(order: Any, django_capture_on_commit_callbacks: An
     with django_capture_on_commit_callbacks() as callbacks:
         without = queries(save)
     assert callbacks == []
-    order_hooks.follow_orders(lambda number: None)
+    order_hooks.follow_orders(lambda number, *, at_once: None)
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         assert queries(save) == without
     assert len(callbacks) == 1
@@ -147,7 +166,7 @@ def test_no_follower_no_query(order: Any, django_capture_on_commit_callbacks: An
 def test_a_follower_that_fails_is_logged_and_keeps_nobody_from_looking(
     order: Any, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Any
 ) -> None:
-    def fail(number: str) -> None:
+    def fail(number: str, *, at_once: bool) -> None:
         raise RuntimeError("out of order")
 
     def fail_to_say(order: Any) -> bool:
@@ -155,7 +174,7 @@ def test_a_follower_that_fails_is_logged_and_keeps_nobody_from_looking(
 
     told: list[str] = []
     order_hooks.follow_orders(fail)
-    order_hooks.follow_orders(told.append, concerns=fail_to_say)
+    order_hooks.follow_orders(lambda number, *, at_once: told.append(number), concerns=fail_to_say)
     with caplog.at_level(logging.ERROR), django_capture_on_commit_callbacks(execute=True):
         order.set_status("Paid")
     assert told == [order.number]
