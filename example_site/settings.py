@@ -253,6 +253,11 @@ WAGTAIL_REFERRALS = {
     "POINTS": {"unit": "LEAVES", "name": ngettext_lazy("leaf", "leaves")},
 }
 
+WAGTAIL_REFERRALS_OSCAR = {
+    # The cards that customers keep at the checkout and in their account.
+    "RENEWAL_CARDS": "example_site.card.renewals.RenewalCards",
+}
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.utils.translation import override
 from oscar.core.loading import get_model
 
-from example_site.card import gateway
+from example_site.card import gateway, kept
 from example_site.card.gateway import ACCEPTED, ASKS_THE_BANK, DECLINED, DECLINED_LATER
 from example_site.card.models import DemoCharge, StoredCard
+from example_site.card.renewals import RenewalCards
 from example_site.seed.plans import seed_plans
+from oscar_integration.memberships.charging import Card, CardDeclined, Charge, ChargeRequest, renewal_cards
 from tests.credit.test_concurrency import at_once
 from tests.example_site.conftest import Shopper
 
@@ -142,6 +145,51 @@ def test_the_same_key_has_the_same_answer_and_another_one_tries_again(db: None) 
     assert charge(ACCEPTED, "renewal:1:2", "75.00") == ("captured", D("60.00"), 2)
     assert DemoCharge.objects.count() == 1
     assert gateway.refund("100100", D("75.00")) == D("60.00")
+
+
+# What memberships ask
+
+
+@pytest.fixture
+def request_of(camille: Any) -> Any:
+    def make(key: str = "renewal:1:0") -> ChargeRequest:
+        return ChargeRequest(camille, D("75.00"), "EUR", key, order_number="100100", reference="ABCD2345")
+
+    return make
+
+
+def test_the_settings_name_the_shops_cards() -> None:
+    assert isinstance(renewal_cards(), RenewalCards)
+
+
+def test_a_renewal_is_charged_to_the_card_on_file(camille: Any, request_of: Any) -> None:
+    cards = RenewalCards()
+    assert cards.card(camille) is None
+    kept.keep_card(camille, gateway.keep(ACCEPTED))
+    assert cards.card(camille) == Card("•••• 4242", "/en/account/card/")
+    with override("fr"):
+        assert cards.card(camille) == Card("•••• 4242", "/fr/account/card/")
+    made = cards.charge(request_of())
+    assert made == Charge(DemoCharge.objects.get().token[:8], "•••• 4242", "card")
+    StoredCard.objects.all().delete()
+    assert cards.charge(request_of()) == made, "the same request, after the card was removed"
+
+
+def test_a_refusal_says_which_card_it_was(camille: Any, request_of: Any) -> None:
+    cards = RenewalCards()
+    with pytest.raises(CardDeclined) as refused:
+        cards.charge(request_of())
+    assert refused.value.words == "You keep no card with us."
+    kept.keep_card(camille, gateway.keep(DECLINED_LATER))
+    with pytest.raises(CardDeclined, match="You keep no card with us."):
+        cards.charge(request_of())
+    with pytest.raises(CardDeclined, match="Your bank declined •••• 0341."):
+        cards.charge(request_of("renewal:1:1"))
+    kept.keep_card(camille, gateway.keep(ACCEPTED))
+    with pytest.raises(CardDeclined):
+        cards.charge(request_of("renewal:1:1"))
+    assert cards.charge(request_of("renewal:1:2")).label == "•••• 4242"
+    assert DemoCharge.objects.get().attempts == 3
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one writer in at a time")
