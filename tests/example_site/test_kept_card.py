@@ -181,9 +181,9 @@ def test_a_refusal_says_which_card_it_was(camille: Any, request_of: Any) -> None
         cards.charge(request_of())
     assert refused.value.words == "You keep no card with us."
     kept.keep_card(camille, gateway.keep(DECLINED_LATER))
-    with pytest.raises(CardDeclined, match="You keep no card with us."):
+    with pytest.raises(CardDeclined, match="You keep no card"):
         cards.charge(request_of())
-    with pytest.raises(CardDeclined, match="Your bank declined •••• 0341."):
+    with pytest.raises(CardDeclined, match="declined •••• 0341"):
         cards.charge(request_of("renewal:1:1"))
     kept.keep_card(camille, gateway.keep(ACCEPTED))
     with pytest.raises(CardDeclined):
