@@ -70,6 +70,7 @@ _OF_REWARD: Final = (
     "slot_period",
     "friend_slot",
     "state",
+    "reason",
 )
 
 OWED = Problem(

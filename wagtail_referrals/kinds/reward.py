@@ -70,6 +70,10 @@ class Posting:
     expires_at: datetime | None
 
 
+class HadAlready(Exception):
+    """Raised by ``RewardKind.post`` for what is given once to each customer, and this one has had."""
+
+
 class RewardKind(HasOptions):
     """What a rule gives. Subclass it and register an instance in ``reward_kinds``.
 
@@ -107,7 +111,8 @@ class RewardKind(HasOptions):
     def post(self, posting: Posting) -> None:
         """Give or take back the difference. Called under the reward's row lock, inside its transaction.
 
-        Must do nothing the second time for the same ``posting.key``.
+        Must do nothing the second time for the same ``posting.key``. Raises ``HadAlready`` where the reward is to be
+        refused for that reason; what else it raises makes it fail, and be tried again. Both undo what it wrote.
         """
         raise NotImplementedError
 

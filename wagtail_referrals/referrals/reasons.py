@@ -22,6 +22,7 @@ REASONS: Final[dict[str, Any]] = {
     "no_amount": _("the program gives nothing in this currency"),
     "unknown_kind": _("this site no longer knows this kind of reward"),
     "no_customer": _("the customer's account no longer exists"),
+    "had_already": _("it is given once to each customer, and was given before"),
     # Waiting
     "order": _("waiting for the friend's first order"),
     "other_products": _("the friend has ordered nothing so far that brings a reward"),

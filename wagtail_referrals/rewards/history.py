@@ -12,7 +12,7 @@ from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.programs import TermsData, budget
 from wagtail_referrals.referrals import Facts
 from wagtail_referrals.referrals.models import Purchase, Referral
-from wagtail_referrals.rewards.judge import Given, History, PurchaseFacts, RewardKey
+from wagtail_referrals.rewards.judge import HAD_ALREADY, Given, History, PurchaseFacts, RewardKey
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.trust.decisions import REVIEWER
 from wagtail_referrals.trust.models import Decision
@@ -95,6 +95,7 @@ def history_of(
                 purchase_id=reward.purchase_id,
                 # Where it was asked for: see ``discounts.with_use``.
                 used=bool(getattr(reward, "was_used", False)),
+                had_already=reward.reason == HAD_ALREADY and not reward.posted,
             )
             for key, reward in rewards.items()
         },

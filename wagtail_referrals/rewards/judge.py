@@ -24,6 +24,8 @@ from wagtail_referrals.rewards.models import Reward
 NOTHING: Final = Decimal(0)
 # The reason that an order was placed after the days to order.
 LATE: Final = "window"
+# The reason that a kind gives once, and the customer has had it.
+HAD_ALREADY: Final = "had_already"
 # How long an order that is not paid or sent yet is looked at without a word from the shop: made to order takes time.
 PATIENCE: Final = timedelta(days=365)
 
@@ -98,7 +100,7 @@ class Given:
     """A reward that exists: its places under the caps, and what was handed over so far.
 
     ``posted`` is counted in ``currency``. ``used``: it is a discount, and an order has it. What was used cannot be
-    taken back.
+    taken back. ``had_already``: its kind refused to give it, as the customer has had it.
     """
 
     slot: int | None = None
@@ -108,6 +110,7 @@ class Given:
     currency: str = ""
     purchase_id: int | None = None
     used: bool = False
+    had_already: bool = False
 
 
 RewardKey = tuple[str, str, str]
@@ -459,6 +462,8 @@ def _reconsider(
     known = history.advocate_known if due.rule.side == Side.ADVOCATE else history.friend_known
     if not known and due.rule.side not in history.people_deleted:
         return replace(due, state=Reward.State.WAITING, reason="account")
+    if given is not None and given.had_already:
+        return replace(due, worth=NOTHING, state=Reward.State.REFUSED, reason=HAD_ALREADY)
     return due
 
 

@@ -18,7 +18,7 @@ from django.db.models import F, Max, Q
 from django.utils import timezone
 
 from wagtail_referrals import conf, credit, signals
-from wagtail_referrals.kinds import LedgerKind, Posting, Rule, Side, reward_kinds, triggers
+from wagtail_referrals.kinds import HadAlready, LedgerKind, Posting, Rule, Side, reward_kinds, triggers
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData, budget, forget_open_terms, kept_gift, parse
 from wagtail_referrals.referrals import Facts, get_shop, timeline
@@ -31,7 +31,7 @@ from wagtail_referrals.rewards.history import (
     purchase_facts,
     spent_of,
 )
-from wagtail_referrals.rewards.judge import Due, History, RewardKey, Verdict, judge
+from wagtail_referrals.rewards.judge import HAD_ALREADY, Due, History, RewardKey, Verdict, judge
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.rewards.promise import end_claim, hold_what_is_open
 from wagtail_referrals.tracking.models import Claim
@@ -96,15 +96,19 @@ def settle(
             (str(reward.rule_key), reward.side, reward.occasion): reward
             for reward in discounts.with_use(locked).order_by("pk")
         }
-        history = _history(referral, terms, decisions, rewards, facts)
-        verdict = judge(
-            terms,
-            [purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases],
-            history,
-            moment,
-            check_every=timedelta(hours=conf.get("CHECK_HOURS")),
-        )
+        orders = [purchase_facts(purchase, facts[purchase.reference]) for purchase in purchases]
+        check_every = timedelta(hours=conf.get("CHECK_HOURS"))
+
+        def judged() -> Verdict:
+            history = _history(referral, terms, decisions, rewards, facts)
+            return judge(terms, orders, history, moment, check_every=check_every)
+
+        verdict = judged()
         failed = _apply_rewards(referral, verdict, rewards, moment)
+        if _was_had_already(verdict, rewards):
+            # Found out while it was given: what follows from that is judged with it.
+            verdict = judged()
+            failed = _apply_rewards(referral, verdict, rewards, moment)
         _apply_discounts(referral, terms, verdict, purchases, facts, moment)
         cancelled = frozenset(reference for reference, fact in facts.items() if fact.cancelled)
         _apply_referral(referral, terms, verdict, rewards, cancelled, failed, moment)
@@ -112,6 +116,13 @@ def settle(
         # Not under the locks above: each of them may hold another row of the budget.
         _end_other_claims(referral, moment)
     return verdict
+
+
+def _was_had_already(verdict: Verdict, rewards: Mapping[RewardKey, Reward]) -> bool:
+    """Did a kind refuse to give what was owed, because the customer has had it?"""
+    return any(
+        due.state == Reward.State.GIVEN and rewards[due.key].reason == HAD_ALREADY for due in verdict.dues
+    )
 
 
 def _end_other_claims(referral: Referral, now: datetime) -> None:
@@ -305,6 +316,7 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
     before = (reward.state, reward.reason)
     delta = target - reward.posted
     reward.amount = due.worth if due is not None else Decimal(0)
+    places = (reward.slot, reward.slot_period, reward.friend_slot)
     if due is not None:
         reward.due_at, reward.slot, reward.slot_period = due.due_at, due.slot, due.slot_period
         reward.friend_slot = due.friend_slot
@@ -320,6 +332,13 @@ def _post(reward: Reward, due: Due | None, terms: TermsData, now: datetime) -> b
                     target, delta = reward.posted, Decimal(0)
                     state, reason, instead_of = Reward.State.GIVEN, "used_up", reason
                     reward.amount = target
+        except HadAlready:
+            reward.revision -= 1
+            target, delta = reward.posted, Decimal(0)
+            state, reason = Reward.State.REFUSED, HAD_ALREADY
+            reward.amount = target
+            # Its place is somebody else's.
+            reward.slot, reward.slot_period, reward.friend_slot = places
         except Exception:
             logger.exception("Posting reward %s failed.", reward.pk)
             reward.revision -= 1
