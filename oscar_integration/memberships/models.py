@@ -142,12 +142,17 @@ class Plan(ClusterableModel):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        known = Plan.objects.filter(pk=self.pk).values_list("product", flat=True).first() if self.pk else None
+        rows = Plan.objects.filter(pk=self.pk).values("product", "renews", "grace_days")
+        known = (rows.first() if self.pk else None) or {}
         if self.product_id is None:
             self.sold_since = None
-        elif known != self.product_id:
+        elif known.get("product") != self.product_id:
             self.sold_since = timezone.now()
         super().save(*args, **kwargs)
+        if known and (known["renews"], known["grace_days"]) != (self.renews, self.grace_days):
+            # Until when they open doors depends on both.
+            running = self.memberships.exclude(state=Membership.State.ENDED)
+            running.update(next_check_at=timezone.now())
 
     @property
     def title(self) -> str:

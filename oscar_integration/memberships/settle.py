@@ -6,7 +6,7 @@ Twice, or at once from two workers, changes nothing more. Locks the membership, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -72,14 +72,14 @@ def lock(membership_id: int, *, skip_locked: bool = False) -> Membership | None:
 def settle_locked(membership: Membership, *, now: datetime) -> None:
     """As ``settle``, for who holds its lock."""
     periods = list(membership.periods.order_by("pk"))
-    before = {period.pk: _computed(period) for period in periods}
+    before = {period.pk: computed(period) for period in periods}
     look_at_orders(membership, periods, now)
     uses = _uses_of(membership)
     spans = spans_of(membership, periods, uses)
     for period in periods:
-        _compute(period, spans.get(period.pk), uses.get(period.pk, ()))
-        if _computed(period) != before[period.pk]:
-            Period.objects.filter(pk=period.pk).update(**_computed(period))
+        compute(period, spans.get(period.pk), uses.get(period.pk, ()))
+        if computed(period) != before[period.pk]:
+            Period.objects.filter(pk=period.pk).update(**computed(period))
     last = membership.renewals.order_by("-number").first()
     standing = standing_of(membership, periods, spans, last, now)
     if standing.state != State.ENDED and membership.state == State.ENDED and _has_another(membership):
@@ -131,10 +131,18 @@ def look_at_orders(membership: Membership, periods: Sequence[Period], now: datet
     no longer knows stays as it was last seen.
     """
     numbers = {period.order_number for period in periods if period.order_number}
-    if not numbers:
-        return
-    facts = read_facts(sorted(numbers))
-    lines = _lines_of(numbers)
+    if numbers:
+        note_orders(membership, periods, read_facts(sorted(numbers)), lines_of(numbers), now)
+
+
+def note_orders(
+    membership: Membership,
+    periods: Sequence[Period],
+    facts: Mapping[str, Facts],
+    lines: Mapping[str, Mapping[int, tuple[int, Decimal]]],
+    now: datetime,
+) -> None:
+    """As ``look_at_orders``, from what was read of any number of orders. No query."""
     for period in periods:
         fact = facts.get(period.order_number)
         if fact is None:
@@ -148,7 +156,7 @@ def look_at_orders(membership: Membership, periods: Sequence[Period], now: datet
             period.taken_back_at, period.taken_back_reason = None, ""
 
 
-def _lines_of(numbers: set[str]) -> dict[str, dict[int, tuple[int, Decimal]]]:
+def lines_of(numbers: Collection[str]) -> dict[str, dict[int, tuple[int, Decimal]]]:
     """Quantity and price of each line, by order number and line."""
     found: dict[str, dict[int, tuple[int, Decimal]]] = {}
     rows = get_model("order", "Line")._default_manager.filter(order__number__in=numbers)
@@ -159,7 +167,7 @@ def _lines_of(numbers: set[str]) -> dict[str, dict[int, tuple[int, Decimal]]]:
     return found
 
 
-def _gone(period: Period, fact: Facts, lines: dict[str, dict[int, tuple[int, Decimal]]]) -> str:
+def _gone(period: Period, fact: Facts, lines: Mapping[str, Mapping[int, tuple[int, Decimal]]]) -> str:
     """Why this piece is not the customer's any more; "" while it is.
 
     Money that was given back of no known line is the line's in an order of one line; else it counts when it is all.
@@ -284,12 +292,12 @@ def _has_another(membership: Membership) -> bool:
 # Writing
 
 
-def _computed(period: Period) -> dict[str, Any]:
+def computed(period: Period) -> dict[str, Any]:
     names = ("counts_from", "taken_back_at", "taken_back_reason", "starts_at", "ends_at")
     return {name: getattr(period, name) for name in (*names, "shortfall_uses", "shortfall_days")}
 
 
-def _compute(period: Period, span: Span | None, used_at: Sequence[datetime]) -> None:
+def compute(period: Period, span: Span | None, used_at: Sequence[datetime]) -> None:
     period.starts_at = span.starts_at if span is not None else None
     period.ends_at = span.ends_at if span is not None else None
     period.shortfall_uses, period.shortfall_days = _shortfall(period, span, used_at)
