@@ -14,6 +14,8 @@ class MembershipsConfig(AppConfig):
         from django.core import checks
 
         from oscar_integration.memberships import checks as ours
+        from oscar_integration.memberships import receivers
 
+        receivers.connect()
         for check in ours.CHECKS:
             checks.register(check, "referrals")

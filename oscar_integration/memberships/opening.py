@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +14,9 @@ from oscar.core.loading import get_model
 
 from oscar_integration.memberships.codes import new_code
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
-from oscar_integration.memberships.settle import lock, settle_locked
+from oscar_integration.memberships.settle import lock, settle, settle_locked
+from oscar_integration.shop import read_facts
+from wagtail_referrals.referrals.models import Purchase
 
 logger = logging.getLogger("oscar_integration")
 
@@ -22,6 +24,8 @@ State = Membership.State
 Kind = Period.Kind
 Origin = Period.Origin
 _BOUGHT: Final = (Origin.ORDER, Origin.RENEWAL)
+# How often a period is tried anew where another process came first.
+_TRIES: Final = 5
 # For so long an order that is not paid yet makes the next one an extension.
 _BEING_PAID: Final = timedelta(days=1)
 # How far back orders are looked at whose membership was missed, and how long the checkout has for doing it itself.
@@ -70,6 +74,7 @@ def add_period(
     paid or given, ``None`` while its order is not paid; it runs from then or from the end of the period before it.
     ``user`` ``None`` is a guest, whose periods of one order are one membership. Locks the membership and settles it.
     """
+    tries = 0
     while True:
         found = Period.objects.select_related("membership").filter(key=key).first()
         if found is not None:
@@ -100,7 +105,8 @@ def add_period(
                 return period
         except IntegrityError:
             # Another process was faster: with this period, or with the first membership of this customer.
-            if not _came_meanwhile(user, plan, key):
+            tries += 1
+            if tries == _TRIES or not _came_meanwhile(user, plan, key):
                 raise
 
 
@@ -179,35 +185,116 @@ def lines_with_plans(order: Any) -> Iterator[tuple[Any, Plan]]:
             yield line, plans[line.product_id]
 
 
+def kinds_of(order: Any, sold: Sequence[tuple[Any, Plan]], *, now: datetime) -> dict[int, str]:
+    """What each line that sells a membership is for the customer, by the lines' primary keys. At most 5 queries.
+
+    Asked once more it stays the same: what its period says, else what was frozen for the engine's rules, else what it
+    is at this moment. Nothing is locked.
+    """
+    number = str(order.number)
+    known = dict(Period.objects.filter(order_number=number, piece=0).values_list("line_id", "kind"))
+    frozen = Purchase.objects.filter(reference=number).values_list("lines", flat=True).first() or []
+    told = {line["line"]: line["membership"]["kind"] for line in frozen if "membership" in line}
+    is_renewals = is_renewal(order)
+    found: dict[int, str] = {}
+    for line, plan in sold:
+        kind = known.get(line.pk) or told.get(line.pk)
+        if kind is None and is_renewals:
+            kind = Kind.RENEWAL
+        if kind is None:
+            kind = Kind.EXTENSION if _follows(plan, sold, found) else kind_for(order.user, plan, now)
+        found[line.pk] = str(kind)
+    return found
+
+
+def _follows(plan: Plan, sold: Sequence[tuple[Any, Plan]], found: dict[int, str]) -> bool:
+    """Is there an earlier line of the same order that it only prolongs, or that made the customer a member?"""
+    earlier = [other for line, other in sold if line.pk in found]
+    return any(other.pk == plan.pk or not (other.is_trial or plan.is_trial) for other in earlier)
+
+
 def open_for_order(order: Any, *, now: datetime | None = None) -> list[Period]:
     """What the order bought: a period for each piece of a plan's product, which runs once the order is paid.
 
-    Called again, it changes nothing. An order of a guest opens a membership that waits for an account. A renewal's
-    order brings its period itself.
+    All of it or nothing. Called again, it changes nothing. An order of a guest opens a membership that waits for an
+    account. A renewal's order brings its period itself.
     """
     moment = now or timezone.now()
     periods: list[Period] = []
     sold = list(lines_with_plans(order))
     if not sold or is_renewal(order):
         return periods
-    for line, plan in sold:
-        for piece in range(line.quantity):
-            periods.append(
-                add_period(
-                    user=order.user,
-                    plan=plan,
-                    key=f"line:{line.pk}:{piece}",
-                    origin=Origin.ORDER,
-                    # Of several pieces the first one decides what was bought, the others prolong it.
-                    kind=None if piece == 0 else Kind.EXTENSION,
-                    now=moment,
-                    counts_from=None,
-                    order_number=str(order.number),
-                    line_id=line.pk,
-                    piece=piece,
+    with transaction.atomic():
+        if order.user is not None:
+            # All at once, before a customer is locked: their other memberships are settled at any time.
+            plans = {plan.pk for _line, plan in sold}
+            running = Membership.objects.filter(user=order.user, plan__in=plans).exclude(state=State.ENDED)
+            list(running.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        kinds = kinds_of(order, sold, now=moment)
+        for line, plan in sold:
+            for piece in range(line.quantity):
+                periods.append(
+                    add_period(
+                        user=order.user,
+                        plan=plan,
+                        key=f"line:{line.pk}:{piece}",
+                        origin=Origin.ORDER,
+                        # Of several pieces the first one decides what was bought, the others prolong it.
+                        kind=kinds[line.pk] if piece == 0 else Kind.EXTENSION,
+                        now=moment,
+                        counts_from=None,
+                        order_number=str(order.number),
+                        line_id=line.pk,
+                        piece=piece,
+                    )
                 )
-            )
     return periods
+
+
+def adopt(user: Any, order_number: str, *, now: datetime) -> list[Membership]:
+    """The account has what a guest bought with this order; the memberships. Whether it is theirs, the caller knows.
+
+    What was paid before runs from now on: nobody could use it until now. Idempotent.
+    """
+    found = []
+    bought = Membership.objects.filter(user=None, starts_at=None, periods__order_number=order_number)
+    waiting = bought.exclude(state=State.ENDED).order_by("pk").distinct()
+    for pk, plan_id in list(waiting.values_list("pk", "plan")):
+        tries = 0
+        while True:
+            try:
+                with transaction.atomic():
+                    membership = _adopt(user, pk, plan_id, now)
+                break
+            except IntegrityError:
+                # The account has got one of this plan meanwhile.
+                tries += 1
+                if tries == _TRIES:
+                    raise
+        if membership is not None:
+            found.append(membership)
+    return found
+
+
+def _adopt(user: Any, pk: int, plan_id: int, now: datetime) -> Membership | None:
+    running = Membership.objects.filter(user=user, plan=plan_id).exclude(state=State.ENDED)
+    both = Membership.objects.select_for_update(no_key=True).filter(Q(pk=pk) | Q(pk__in=running.values("pk")))
+    locked = {membership.pk: membership for membership in both.order_by("pk")}
+    guests = locked.pop(pk, None)
+    if guests is None or guests.user_id is not None:
+        return None
+    unpaid = guests.periods.filter(counts_from=None, taken_back_at=None)
+    facts = read_facts(sorted(set(unpaid.values_list("order_number", flat=True))))
+    paid = [number for number, fact in facts.items() if fact.paid_at is not None]
+    unpaid.filter(order_number__in=paid).update(counts_from=now)
+    own = next((membership for membership in locked.values() if membership.state != State.ENDED), None)
+    if own is None:
+        guests.user = user
+        guests.save(update_fields=["user"])
+        return settle(pk, now=now)
+    guests.periods.update(membership=own)
+    guests.delete()
+    return settle(own.pk, now=now)
 
 
 def is_renewal(order: Any) -> bool:
