@@ -217,6 +217,8 @@ HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.
 # The simple engine searches the tables themselves: there is no index to keep up to date.
 HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 
+# Pages that are for a group of users only.
+WAGTAIL_FRONTEND_LOGIN_URL = reverse_lazy("members-only")
 WAGTAIL_SITE_NAME = "Studio Souffle"
 WAGTAILADMIN_BASE_URL = f"http://{EXAMPLE_HOST}"
 

@@ -10,7 +10,7 @@ from wagtail import urls as wagtail_urls
 from wagtail.admin import urls as wagtailadmin_urls
 from wagtail.documents import urls as wagtaildocs_urls
 
-from example_site.pages.views import search
+from example_site.pages.views import members_only, search
 
 urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
@@ -28,6 +28,7 @@ if apps.is_installed("wagtail_referrals"):
 # Oscar's first pattern sends "" to its catalogue and would hide the Wagtail home page.
 urlpatterns += i18n_patterns(
     path("search/", search),
+    path("members-only/", members_only, name="members-only"),
     path("account/", include("example_site.card.account_urls")),
     path("", include("example_site.backoffice.urls")),
     path("", include(apps.get_app_config("oscar").urls[0][1:])),

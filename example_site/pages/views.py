@@ -1,10 +1,11 @@
-"""Search in the words that the shopper reads: titles and texts in the active language, accents or not."""
+"""The search, in the words that the shopper reads, accents or not; and what is said where a page is for members."""
 
 import unicodedata
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from oscar.core.loading import get_model
 
 
@@ -36,3 +37,12 @@ def search(request: HttpRequest) -> HttpResponse:
     return render(
         request, "oscar/search/results.html", {"query": query, "page_obj": page, "paginator": page.paginator}
     )
+
+
+def members_only(request: HttpRequest) -> HttpResponse:
+    """Where Wagtail sends whoever may not see a page: with the way in, for members and for those who may become one."""
+    wanted = request.GET.get("next", "")
+    if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
+        wanted = ""
+    passes = get_model("catalogue", "Category").objects.filter(slug="passes", depth=1).first()
+    return render(request, "example_site/members_only.html", {"wanted": wanted, "passes": passes}, status=403)

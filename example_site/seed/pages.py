@@ -7,13 +7,15 @@ import json
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.contrib.sites.models import Site as DjangoSite
 from django.core.files.base import ContentFile
 from wagtail.images import get_image_model
-from wagtail.models import Locale, Page, Site
+from wagtail.models import Locale, Page, PageViewRestriction, Site
 
 from example_site.pages.models import ContentPage, HomePage
 from example_site.seed import pictures as p
+from example_site.seed.plans import MEMBERS
 from example_site.seed.texts import HOME, PAGES
 
 PICTURES: dict[str, Any] = {
@@ -67,8 +69,19 @@ def seed_pages() -> int:
         translation = original.get_translation_or_none(french) or original.copy_for_translation(french)
         for page, language in ((original, "en"), (translation.specific, "fr")):
             _fill(page, definition[language], definition, images)
+            if definition.get("members_only"):
+                _for_members(page)
             count += 1
     return count
+
+
+def _for_members(page: Page) -> None:
+    """As the editor does it under "Privacy": for users in a group."""
+    restriction, created = PageViewRestriction.objects.get_or_create(
+        page=page, defaults={"restriction_type": PageViewRestriction.GROUPS}
+    )
+    if created:
+        restriction.groups.add(Group.objects.get_or_create(name=MEMBERS)[0])
 
 
 def _homes(english: Locale, french: Locale, images: dict[str, Any]) -> dict[str, Any]:

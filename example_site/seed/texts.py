@@ -449,4 +449,125 @@ PAGES: list[dict[str, Any]] = [
             ],
         },
     },
+    {
+        "picture": "evening",
+        "in_menu": False,
+        # Behind the privacy of the group that members are in.
+        "members_only": True,
+        "en": {
+            "title": "Practice at home",
+            "slug": "practice-at-home",
+            "introduction": "Four practices and a recipe, new on the first of each month. For members, wherever "
+            "they are.",
+            "body": [
+                _cards(
+                    "This month",
+                    _card(
+                        "Waking up, 12 minutes",
+                        "<p>With Maëlle. On the edge of the bed, then standing: spine, shoulders, breath. No mat "
+                        "needed.</p>",
+                        "dawn",
+                    ),
+                    _card(
+                        "A back that sits all day, 25 minutes",
+                        "<p>With Soizic. Two blocks and a wall. Stop where it stops being kind.</p>",
+                        "room",
+                    ),
+                    _card(
+                        "Slow vinyasa, 40 minutes",
+                        "<p>With Lin. The Thursday class at half its speed, with every transition explained.</p>",
+                        "garden",
+                    ),
+                ),
+                _image_text(
+                    "evening",
+                    "Yin before sleep, 30 minutes",
+                    "<p>With Idris. Four postures of five minutes each, lying down, and the bowls in between. Put a "
+                    "blanket over you before the last one: you will not want to get up for it.</p><ul><li>Dragon, on "
+                    "cushions</li><li>Sleeping swan</li><li>Half butterfly</li><li>Legs up the wall</li></ul>",
+                    right=True,
+                ),
+                _text(
+                    "<h2>The recipe: lentils for after class</h2><p>What simmers in the studio's kitchen on "
+                    "Fridays, for "
+                    "four.</p><ul><li>300 g of green lentils, one onion, two carrots, a bay leaf</li><li>Twenty-five "
+                    "minutes in a litre of water, salt at the end</li><li>A spoon of mustard, lemon, olive oil, "
+                    "and all "
+                    "the parsley there is</li></ul><p>Better the next day. Soizic eats them cold, with an egg.</p>"
+                ),
+                _questions(
+                    "For members",
+                    (
+                        "Where are the practices of last month?",
+                        "They stay for three months. Ask at the desk for older ones: Lin keeps them all.",
+                    ),
+                    (
+                        "May I practice together with somebody?",
+                        "Of course. And if they would like a place of their own, send them your link: their "
+                        "first class "
+                        "is on us.",
+                    ),
+                ),
+            ],
+        },
+        "fr": {
+            "title": "Pratiquer chez soi",
+            "slug": "pratiquer-chez-soi",
+            "introduction": "Quatre pratiques et une recette, nouvelles le premier de chaque mois. Pour les "
+            "abonnés, où "
+            "qu’ils soient.",
+            "body": [
+                _cards(
+                    "Ce mois-ci",
+                    _card(
+                        "Se réveiller, 12 minutes",
+                        "<p>Avec Maëlle. Au bord du lit, puis debout : la colonne, les épaules, le souffle. Sans "
+                        "tapis.</p>",
+                        "dawn",
+                    ),
+                    _card(
+                        "Pour un dos assis toute la journée, 25 minutes",
+                        "<p>Avec Soizic. Deux briques et un mur. Arrêtez-vous là où ce n’est plus doux.</p>",
+                        "room",
+                    ),
+                    _card(
+                        "Vinyasa lent, 40 minutes",
+                        "<p>Avec Lin. Le cours du jeudi à mi-vitesse, chaque passage expliqué.</p>",
+                        "garden",
+                    ),
+                ),
+                _image_text(
+                    "evening",
+                    "Yin avant de dormir, 30 minutes",
+                    "<p>Avec Idris. Quatre postures de cinq minutes, allongé, et les bols entre elles. "
+                    "Couvrez-vous avant "
+                    "la dernière : vous n’aurez pas envie de vous relever.</p><ul><li>Le dragon, sur des "
+                    "coussins</li><li>Le cygne endormi</li><li>Le demi-papillon</li><li>Les jambes contre le "
+                    "mur</li></ul>",
+                    right=True,
+                ),
+                _text(
+                    "<h2>La recette : lentilles d’après cours</h2><p>Ce qui mijote le vendredi dans la cuisine "
+                    "du studio, "
+                    "pour quatre.</p><ul><li>300 g de lentilles vertes, un oignon, deux carottes, une feuille de "
+                    "laurier</li><li>Vingt-cinq minutes dans un litre d’eau, le sel à la fin</li><li>Une cuillère de "
+                    "moutarde, du citron, de l’huile d’olive et tout le persil qu’il y a</li></ul><p>Meilleures le "
+                    "lendemain. Soizic les mange froides, avec un œuf.</p>"
+                ),
+                _questions(
+                    "Pour les abonnés",
+                    (
+                        "Où sont les pratiques du mois dernier ?",
+                        "Elles restent trois mois. Demandez les plus anciennes à l’accueil : Lin les garde toutes.",
+                    ),
+                    (
+                        "Puis-je pratiquer à deux ?",
+                        "Bien sûr. Et si la personne veut sa propre place, envoyez-lui votre lien : son premier "
+                        "cours est "
+                        "offert.",
+                    ),
+                ),
+            ],
+        },
+    },
 ]

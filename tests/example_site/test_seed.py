@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.utils.translation import override
 from oscar.core.loading import get_model
 from wagtail.models import Page, Site
 
 from example_site.seed.catalogue import ARTICLES
 from example_site.seed.people import PASSWORD
+from example_site.seed.plans import MEMBERS
+from oscar_integration.memberships.models import Plan
 
 
 def counts() -> dict[str, int]:
@@ -22,6 +27,7 @@ def counts() -> dict[str, int]:
         "stock": get_model("partner", "StockRecord").objects.count(),
         "ranges": get_model("offer", "Range").objects.count(),
         "people": User.objects.count(),
+        "plans": Plan.objects.count(),
         "addresses": get_model("address", "UserAddress").objects.count(),
     }
 
@@ -49,7 +55,69 @@ def test_every_page_has_both_languages(shop: None, client: Any) -> None:
         translations = page.get_translations(inclusive=True)
         assert {each.locale.language_code for each in translations} == {"en", "fr"}
         for each in translations:
-            assert client.get(each.url).status_code == 200, each.url
+            expected = 302 if each.get_view_restrictions().exists() else 200
+            assert client.get(each.url).status_code == expected, each.url
+
+
+@pytest.mark.parametrize(
+    ("language", "slug", "title", "said"),
+    [
+        ("en", "practice-at-home", "Practice at home", "This page is for members"),
+        ("fr", "pratiquer-chez-soi", "Pratiquer chez soi", ""),
+    ],
+)
+def test_the_members_page_opens_for_the_group_only(
+    shop: None, client: Any, language: str, slug: str, title: str, said: str
+) -> None:
+    path = f"/{language}/{slug}/"
+    away = client.get(path, follow=True)
+    assert away.redirect_chain == [(f"/{language}/members-only/?next={path}", 302)]
+    assert away.status_code == 403
+    assert f"/{language}/accounts/login/?next={path}" in away.content.decode()
+    assert said in away.content.decode()
+    elsewhere = client.get("/en/members-only/?next=https://example.net/").content.decode()
+    assert "accounts/login/?next" not in elsewhere
+    camille = get_user_model().objects.get(email="camille@example.com")
+    client.force_login(camille)
+    refused = client.get(path, follow=True).content.decode()
+    assert "accounts/login/?next" not in refused, "who has signed in is not asked to again"
+    camille.groups.add(Group.objects.get(name=MEMBERS))
+    page = client.get(path)
+    assert page.status_code == 200
+    assert title in page.content.decode()
+
+
+def test_plans_are_sold_or_given_and_speak_french(shop: None) -> None:
+    plans = {plan.slug: plan for plan in Plan.objects.select_related("product", "group")}
+    assert {slug: (plan.uses, plan.renews) for slug, plan in plans.items()} == {
+        "monthly": (None, True),
+        "yearly": (None, True),
+        "home": (None, True),
+        "ten-classes": (10, False),
+        "five-classes": (5, False),
+        "single-class": (1, False),
+        "friends-pass": (1, False),
+    }
+    friends = plans["friends-pass"]
+    assert (friends.gift_only, friends.is_trial, friends.period_length, friends.period_unit) == (
+        True,
+        True,
+        30,
+        "days",
+    )
+    assert all(plan.product is not None for slug, plan in plans.items() if slug != "friends-pass")
+    assert {slug for slug, plan in plans.items() if plan.group} == {"monthly", "yearly", "home"}
+    for plan in plans.values():
+        plan.full_clean()
+        with override("fr"):
+            french = plan.title
+        assert french != plan.title
+
+
+def test_seeding_again_keeps_what_the_editor_changed_of_a_plan(shop: None) -> None:
+    Plan.objects.filter(slug="monthly").update(grace_days=3)
+    call_command("seed_shop", verbosity=0)
+    assert Plan.objects.get(slug="monthly").grace_days == 3
 
 
 def test_people_can_do_their_part_and_no_more(shop: None, client: Any) -> None:

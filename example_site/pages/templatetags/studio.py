@@ -7,9 +7,10 @@ from django.conf import settings
 from django.urls import translate_url
 from django.utils.translation import get_language
 from oscar.core.loading import get_model
-from wagtail.models import Locale, Page, Site
+from wagtail.models import Locale, Page, PageViewRestriction, Site
 
 from example_site.catalogue.models import translated
+from example_site.seed.plans import MEMBERS
 
 register = template.Library()
 
@@ -29,6 +30,13 @@ def studio_pages(context: dict[str, Any]) -> list[Page]:
         return []
     root = site.root_page.get_translation_or_none(Locale.get_active()) or site.root_page
     return list(root.get_children().live().in_menu())
+
+
+@register.simple_tag
+def members_pages() -> list[Page]:
+    """The pages that are for members only, in the active language."""
+    restricted = PageViewRestriction.objects.filter(groups__name=MEMBERS).values("page")
+    return list(Page.objects.live().filter(pk__in=restricted, locale=Locale.get_active()))
 
 
 @register.simple_tag
