@@ -20,23 +20,23 @@ CACHE_SECONDS: Final = 60
 def sells_membership(product_ids: Iterable[int | None]) -> bool:
     """Does one of these products sell one? An order of the minute in which a plan is made is left to the sweep.
 
-    No query with a warm cache.
+    No query with a warm cache; else one, in a savepoint, for a checkout's sake.
     """
     sold: frozenset[int] | None = cache.get(CACHE_KEY)
     if sold is None:
-        sold = _read()
+        with transaction.atomic():
+            sold = _read()
         cache.set(CACHE_KEY, sold, CACHE_SECONDS)
     return not sold.isdisjoint(product_ids)
 
 
 def _read() -> frozenset[int]:
-    """The products of plans, and where that is a parent, its variants. In a savepoint, for a checkout's sake."""
+    """The products of plans, and where that is a parent, its variants."""
     plans = Plan.objects.filter(product__isnull=False).values("product")
     products = get_model("catalogue", "Product")._default_manager.filter(
         Q(pk__in=plans) | Q(parent__in=plans)
     )
-    with transaction.atomic():
-        return frozenset(products.order_by().values_list("pk", flat=True))
+    return frozenset(products.order_by().values_list("pk", flat=True))
 
 
 def forget_sold_products(**kwargs: Any) -> None:
