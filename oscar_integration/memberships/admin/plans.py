@@ -1,0 +1,207 @@
+"""Plans: listing with who has them, form in the editor's words, deletion of those that nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, QuerySet
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+from django.views.decorators.cache import never_cache
+from wagtail.admin import messages
+from wagtail.admin.staticfiles import versioned_static
+from wagtail.admin.ui.tables import Column
+from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
+from wagtail.snippets.views.snippets import CreateView, EditView, IndexView, SnippetViewSet
+
+from oscar_integration.memberships.admin.columns import LinkColumn
+from oscar_integration.memberships.admin.media import css
+from oscar_integration.memberships.admin.names import MEMBERS, PLANS
+from oscar_integration.memberships.admin.plan_form import (
+    PlanForm,
+    in_words,
+    plan_edit_handler,
+    submitted,
+)
+from oscar_integration.memberships.admin.policies import VIEW_MEMBERS
+from oscar_integration.memberships.admin.words import length_words, uses_words
+from oscar_integration.memberships.models import Membership, Plan, PlanName
+from wagtail_referrals.admin.listing import MINOR
+from wagtail_referrals.programs.models import language_choices
+
+RUNNING = (Membership.State.ACTIVE, Membership.State.PAST_DUE)
+
+
+def sold_as(plan: Plan) -> str:
+    """How customers come by it. Needs ``plan.product`` and its parent."""
+    if plan.product is not None:
+        return str(plan.product.get_title())
+    return gettext("only given") if plan.gift_only else gettext("not sold at present")
+
+
+def renewal_state(plan: Plan) -> str:
+    if plan.is_trial:
+        return gettext("for trying out")
+    return gettext("by itself") if plan.renews else gettext("none")
+
+
+class PlanIndexView(IndexView):
+    # Exports of whole tables are not offered.
+    FORMATS = ()
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        # Without bulk actions: "select all" goes past the filter, and plans are few.
+        return [
+            self._get_title_column("name", classname="referral-title", width="22%"),
+            Column("product", label=_("Sold as"), accessor=sold_as),
+            Column(
+                "period",
+                label=_("Period"),
+                accessor=lambda plan: length_words(plan.period_length, plan.period_unit),
+            ),
+            Column("uses", label=_("Uses"), accessor=lambda plan: uses_words(plan.uses), classname=MINOR),
+            Column("renewal", label=_("Renewal"), accessor=renewal_state, classname=MINOR),
+            Column("group", label=_("Group"), accessor=lambda plan: plan.group or "", classname=MINOR),
+            LinkColumn(
+                "members",
+                label=_("Members"),
+                accessor=lambda plan: self.members.get(plan.pk, 0),
+                get_url=self.members_url if self.request.user.has_perm(VIEW_MEMBERS) else None,
+            ),
+        ]
+
+    def members_url(self, plan: Plan) -> str:
+        return members_url(plan) if plan.pk in self.members else ""
+
+    def paginate_queryset(self, queryset: QuerySet[Plan], page_size: int) -> Any:
+        paginator, page, rows, others = super().paginate_queryset(queryset, page_size)
+        page.object_list = rows = list(rows)
+        self.members = members_by_plan(rows)
+        return paginator, page, rows, others
+
+    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
+        # Oscar's context processor gives every page its own, which the listing would show.
+        if not self.is_searchable:
+            context["search_form"] = None
+        context["media"] += css()
+        return context
+
+
+def members_by_plan(plans: Sequence[Plan]) -> dict[int, int]:
+    """How many memberships of each plan run now. 1 query."""
+    running = Membership.objects.filter(plan__in=plans, state__in=RUNNING)
+    return dict(running.order_by().values_list("plan").annotate(Count("pk")))
+
+
+def members_url(plan: Plan) -> str:
+    query = urlencode({"plan": plan.pk, "state": RUNNING}, doseq=True)
+    return f"{reverse(f'{MEMBERS}:index')}?{query}"
+
+
+class PlanFormMixin:
+    """What the form's script needs."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
+        context["media"] += css() + Media(js=[versioned_static("oscar_integration/memberships/plan-form.js")])
+        return context
+
+
+class PlanCreateView(PlanFormMixin, CreateView):
+    def get_initial_form_instance(self) -> Plan | None:
+        if self.request.method != "GET":
+            return None
+        plan = Plan()
+        plan.names = [PlanName(language=code) for code, _name in language_choices()]
+        return plan
+
+
+class PlanEditView(PlanFormMixin, EditView):
+    pass
+
+
+@method_decorator(never_cache, name="dispatch")
+class WordsView(PermissionCheckedMixin, View):
+    """The words of a form that is being typed, as JSON."""
+
+    model = Plan
+    any_permission_required = ("add", "change")
+    http_method_names = ("post",)
+    form_class: Any = None
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form: PlanForm = self.form_class(request.POST, instance=Plan(), for_user=request.user)
+        try:
+            form.is_valid()
+        except (KeyError, ValueError, ValidationError):
+            # Rows that are not a plan's: the form was tampered with.
+            return HttpResponseBadRequest()
+        return JsonResponse({"words": in_words(submitted(form))})
+
+
+def refuse_deletion(request: HttpRequest, instances: Sequence[Any]) -> HttpResponse | None:
+    """Of a plan that somebody has or had: memberships tell what it was."""
+    plans = [instance for instance in instances if isinstance(instance, Plan)]
+    if not plans:
+        return None
+    counted = dict(
+        Membership.objects.filter(plan__in=plans).order_by().values_list("plan").annotate(Count("pk"))
+    )
+    for plan in plans:
+        if plan.pk in counted:
+            messages.error(
+                request,
+                ngettext(
+                    "“%(plan)s” cannot be deleted: %(count)s membership is of it. Take its product away, so that it is "
+                    "no longer sold.",
+                    "“%(plan)s” cannot be deleted: %(count)s memberships are of it. Take its product away, so that it "
+                    "is no longer sold.",
+                    counted[plan.pk],
+                )
+                % {"plan": plan, "count": counted[plan.pk]},
+            )
+    return redirect(f"{PLANS}:list") if counted else None
+
+
+class PlanViewSet(SnippetViewSet):
+    model = Plan
+    icon = "calendar-check"
+    menu_label = _("Plans")
+    menu_name = "membership-plans"
+    admin_url_namespace = PLANS
+    base_url_path = "memberships/plans"
+    index_view_class = PlanIndexView
+    add_view_class = PlanCreateView
+    edit_view_class = PlanEditView
+    copy_view_enabled = False
+    ordering = "name"
+    search_fields = ("name", "slug")
+    # Who has it is counted in the listing; the index would cost queries at every save.
+    add_to_reference_index = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Plan]:
+        return Plan.objects.select_related(
+            "group", "product__parent", "product__product_class", "product__parent__product_class"
+        )
+
+    def register_chooser_viewset(self) -> None:
+        """None: forms offer a list, and Wagtail's chooser is open to every editor."""
+
+    def get_edit_handler(self) -> Any:
+        return plan_edit_handler().bind_to_model(self.model)
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        words_view = self.construct_view(WordsView, form_class=self.get_form_class())
+        return [*super().get_urlpatterns(), path("words/", words_view, name="words")]
