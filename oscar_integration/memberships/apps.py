@@ -14,8 +14,9 @@ class MembershipsConfig(AppConfig):
         from django.core import checks
 
         from oscar_integration.memberships import checks as ours
-        from oscar_integration.memberships import receivers
+        from oscar_integration.memberships import presets, receivers
 
+        presets.register()
         receivers.connect()
         for check in ours.CHECKS:
             checks.register(check, "referrals")

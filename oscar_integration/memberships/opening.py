@@ -81,7 +81,13 @@ def add_period(
             return found
         try:
             with transaction.atomic():
-                owner = _locked_for(user, plan, membership, order_number, now)
+                # What was earned charges nobody before they want it to go on.
+                renews = plan.renews and origin != Origin.REWARD
+                owner = _locked_for(user, plan, membership, order_number, renews, now)
+                if renews and origin == Origin.ORDER and not owner.renews and not _was_bought(owner):
+                    # It was a gift so far.
+                    owner.renews = True
+                    owner.save(update_fields=["renews"])
                 if kind is None:
                     kind = kind_for(user, plan, now)
                 period = Period.objects.create(
@@ -110,6 +116,10 @@ def add_period(
                 raise
 
 
+def _was_bought(membership: Membership) -> bool:
+    return membership.periods.filter(origin__in=_BOUGHT).exists()
+
+
 def _came_meanwhile(user: Any, plan: Plan, key: str) -> bool:
     if Period.objects.filter(key=key).exists():
         return True
@@ -118,7 +128,7 @@ def _came_meanwhile(user: Any, plan: Plan, key: str) -> bool:
 
 
 def _locked_for(
-    user: Any, plan: Plan, membership: Membership | None, order_number: str, now: datetime
+    user: Any, plan: Plan, membership: Membership | None, order_number: str, renews: bool, now: datetime
 ) -> Membership:
     """The membership that the period joins, locked; a new one if there is none that still runs."""
     if membership is not None:
@@ -136,9 +146,7 @@ def _locked_for(
             settle_locked(found, now=now)
     if found is not None and (membership is not None or found.state != State.ENDED):
         return found
-    return Membership.objects.create(
-        user=user, plan=plan, code=new_code(), renews=plan.renews, created_at=now
-    )
+    return Membership.objects.create(user=user, plan=plan, code=new_code(), renews=renews, created_at=now)
 
 
 def take_back(period: Period, reason: str, *, now: datetime) -> Period:

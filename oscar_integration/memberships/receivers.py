@@ -102,10 +102,19 @@ def _adopt_of_account(number: str, now: datetime) -> None:
 
 
 def describe(order: Any, user: Any) -> dict[int, dict[str, Any]]:
-    """For the engine's rules: {line: {"membership": {"plan": primary key, "kind": of ``Period.Kind``}}}."""
+    """For the engine's rules: {line: {"membership": {"plan": primary key, "kind": of ``Period.Kind``}}}.
+
+    Beside it "trial": true for a plan that is for trying out.
+    """
     sold = list(lines_with_plans(order))
     kinds = kinds_of(order, sold, now=timezone.now())
-    return {line.pk: {"membership": {"plan": plan.pk, "kind": kinds[line.pk]}} for line, plan in sold}
+    return {
+        line.pk: {
+            "membership": {"plan": plan.pk, "kind": kinds[line.pk]}
+            | ({"trial": True} if plan.is_trial else {})
+        }
+        for line, plan in sold
+    }
 
 
 def has_membership_lines(lines: Sequence[Any]) -> bool:
