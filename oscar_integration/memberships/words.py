@@ -49,17 +49,34 @@ def card_words(label: str) -> str:
     return gettext("your card %(label)s") % {"label": label} if label else gettext("your card")
 
 
-def payment_words(*, currency: str, credit: Decimal, charge: Decimal, card: str) -> str:
-    """How a renewal is paid, as a sentence; "" where it costs nothing."""
+def payment_words(*, currency: str, credit: Decimal, charge: Decimal, card: str, done: bool = False) -> str:
+    """How a renewal is paid, or with ``done`` was, as a sentence; "" where it costs nothing."""
     if not credit and not charge:
         return ""
+    values = {
+        "credit": ledger.format_money(credit, currency),
+        "charge": ledger.format_money(charge, currency),
+        "card": card_words(card),
+    }
     if not charge:
-        return gettext("All of it is paid with your referral credit: your card is not charged.")
-    values = {"charge": ledger.format_money(charge, currency), "card": card_words(card)}
-    if not credit:
-        return gettext("%(charge)s are charged to %(card)s.") % values
-    values["credit"] = ledger.format_money(credit, currency)
-    return gettext("Your referral credit pays %(credit)s, and %(charge)s are charged to %(card)s.") % values
+        words = (
+            gettext("All of it was paid with your referral credit, and nothing was charged.")
+            if done
+            else gettext("All of it is paid with your referral credit, and nothing is charged.")
+        )
+    elif not credit:
+        words = (
+            gettext("%(charge)s were charged to %(card)s.")
+            if done
+            else gettext("%(charge)s are charged to %(card)s.")
+        )
+    elif done:
+        words = gettext(
+            "%(credit)s were paid with your referral credit, %(charge)s were charged to %(card)s."
+        )
+    else:
+        words = gettext("%(credit)s are paid with your referral credit, %(charge)s are charged to %(card)s.")
+    return words % values
 
 
 def renews_words(

@@ -117,7 +117,7 @@ def compose(message: Message, address: str) -> EmailMultiAlternatives:
     return mail
 
 
-def _site(message: Message) -> Site | None:
+def site_of(message: Message) -> Site | None:
     """Where the links of a mail lead: the site of the program that it speaks of; else the default one."""
     site: Site | None = None
     if message.referral is not None:
@@ -127,7 +127,7 @@ def _site(message: Message) -> Site | None:
 
 
 def _context(message: Message) -> dict[str, Any]:
-    site = _site(message)
+    site = site_of(message)
     root = site.root_url if site is not None else ""
     try:
         link = root + reverse("referrals:account")

@@ -20,7 +20,7 @@ def tell_about_reward(
     """Given, or taken back: the customer hears of both."""
     if reward.user is None:
         return
-    data: dict[str, Any] = {"side": reward.side, "reason": reward.reason}
+    data: dict[str, Any] = {"reward": reward.pk, "side": reward.side, "reason": reward.reason}
     rule = parse(reward.terms).rule(str(reward.rule_key))
     kind = reward_kinds.get(reward.kind)
     if isinstance(kind, LedgerKind):
