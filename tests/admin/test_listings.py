@@ -229,6 +229,14 @@ def test_referrers_show_what_they_brought(admin: Client, three: list[Referral]) 
     assert rows["Noé"][2:5] == ["1", "0", ""]
 
 
+def test_what_was_done_to_a_referrer_is_in_the_sites_history(admin: Client, terms: Terms) -> None:
+    """Records have no form, and Wagtail's report looks for one: it leads to their page instead."""
+    advocate = make_advocate()
+    admin.post(reverse("wagtail_referrals_advocates:state", args=[advocate.pk]), {"state": "paused"})
+    history = admin.get(reverse("wagtailadmin_reports:site_history"))
+    assert reverse("wagtail_referrals_advocates:inspect", args=[advocate.pk]) in history.content.decode()
+
+
 def test_a_referrer_is_paused_and_blocked(admin: Client, terms: Terms) -> None:
     advocate = make_advocate()
     code = people.code_of(advocate)

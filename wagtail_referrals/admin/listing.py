@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.db.models import Model, Q, QuerySet
-from django.urls import URLPattern, path
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from wagtail.admin.admin_url_finder import ModelAdminURLFinder
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn, TitleColumn
 from wagtail.admin.views import generic
@@ -63,6 +65,22 @@ class RecordIndexView(SafeFilters, generic.IndexView):
         """Add to the rows of one page what would otherwise cost queries for each."""
 
 
+class RecordFinder(ModelAdminURLFinder):
+    """Where Wagtail's reports lead to: the page of a record, for who may look at it. Records have no form."""
+
+    policy: LimitedPolicy
+    url_name: str
+
+    def get_edit_url(self, instance: Model) -> str | None:
+        if self.user is not None and not self.policy.user_has_permission(self.user, "view"):
+            return None
+        try:
+            return reverse(self.url_name, args=[quote(instance.pk)])
+        except NoReverseMatch:
+            # A movement is one line of its listing.
+            return None
+
+
 class RecordViewSet(ModelViewSet):
     """A listing and a page for each record. Nothing to add, edit, copy, delete or choose."""
 
@@ -76,6 +94,11 @@ class RecordViewSet(ModelViewSet):
     def permission_policy(self) -> LimitedPolicy:
         # Wagtail 8 would find it by itself, 7.4 would take one without limits.
         return POLICIES[self.model]
+
+    @property
+    def url_finder_class(self) -> type[RecordFinder]:
+        values = {"policy": self.permission_policy, "url_name": self.get_url_name("inspect")}
+        return type("Finder", (RecordFinder,), values)
 
     def get_urlpatterns(self) -> list[URLPattern]:
         return [
