@@ -483,6 +483,15 @@ class Renewal(models.Model):
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
+    def first_attempt_at(self, plan: Plan) -> datetime:
+        """When it may be charged at the earliest: when it is due, and the customer has known it for long enough.
+
+        From then on the time of grace is counted, and when a declined card is tried again.
+        """
+        if self.announced_at is None:
+            return self.due_at
+        return max(self.due_at, self.announced_at + timedelta(days=plan.announce_days))
+
     @property
     def rest(self) -> Decimal:
         """What the card pays of the present attempt, in ``currency``; 0 before the first one."""

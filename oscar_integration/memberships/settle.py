@@ -244,15 +244,11 @@ def _access_until(membership: Membership, last: Span, renewal: Renewal | None) -
     if not wants_renewal(membership) or not last.whole:
         return ends_at
     until = ends_at + membership.plan.grace
-    if (
-        continues
-        and renewal is not None
-        and renewal.is_open
-        and renewal.attempt == 0
-        and renewal.next_attempt_at
-    ):
-        # Put off by us, not by the customer.
-        until = max(until, renewal.next_attempt_at + timedelta(days=1))
+    if continues and renewal is not None and renewal.is_open:
+        until = max(until, renewal.first_attempt_at(membership.plan) + membership.plan.grace)
+        if renewal.state != Renewal.State.PAST_DUE and renewal.next_attempt_at is not None:
+            # Put off by us, not by the customer.
+            until = max(until, renewal.next_attempt_at + timedelta(days=1))
     return until
 
 

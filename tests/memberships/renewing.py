@@ -1,0 +1,135 @@
+"""Memberships that go on by themselves, and cards that do what a test wants: shared by the tests of renewals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from oscar.core.loading import get_model
+
+from oscar_integration.memberships.charging import Card, CardDeclined, Charge, ChargeRequest, renewal_cards
+from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
+from oscar_integration.memberships.renewals import renew_due
+from tests.memberships.rows import NOW, give, make_user
+from tests.memberships.shopping import make_sold_plan, pay
+from tests.oscar_integration.shopping import create_order, make_product, make_program
+from tests.oscar_integration.test_vouchers import claimed
+from wagtail_referrals import credit, people, rewards
+from wagtail_referrals.messages.models import Message
+from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.rewards.models import Reward
+
+Order = get_model("order", "Order")
+D = Decimal
+DAY = timedelta(days=1)
+PATH = "tests.memberships.renewing.Cards"
+
+
+@dataclass
+class Bank:
+    """What the cards' bank knows: shared by all workers of this process."""
+
+    # key -> what was taken under it
+    taken: dict[str, ChargeRequest] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    asked: list[ChargeRequest] = field(default_factory=list)
+    # Cards of these customers' are declined, with these words; all of them have a card but those without.
+    declines: dict[int, str] = field(default_factory=dict)
+    without_card: set[int] = field(default_factory=set)
+    # Called with each request, before and after the money is taken: to fail, or to do something meanwhile.
+    before: Callable[[ChargeRequest], Any] = lambda request: None
+    after: Callable[[ChargeRequest], Any] = lambda request: None
+
+    @property
+    def amounts(self) -> list[str]:
+        return [str(request.amount) for request in self.taken.values()]
+
+
+bank = Bank()
+
+
+def open_bank() -> Bank:
+    """A new one, as a test begins."""
+    bank.__init__()  # type: ignore[misc]
+    renewal_cards.cache_clear()
+    return bank
+
+
+class Cards:
+    """The same key is the same charge, as the contract wants it."""
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        bank.asked.append(request)
+        bank.before(request)
+        if request.key in bank.refused:
+            raise CardDeclined(bank.refused[request.key])
+        if request.key not in bank.taken:
+            if request.user.pk in bank.declines:
+                bank.refused[request.key] = bank.declines[request.user.pk]
+                raise CardDeclined(bank.refused[request.key])
+            bank.taken[request.key] = request
+        bank.after(request)
+        return Charge(reference=f"ch-{request.key}", label="•••• 4242")
+
+    def card(self, user: Any) -> Card | None:
+        return None if user.pk in bank.without_card else Card("•••• 4242", "/accounts/card/")
+
+
+def make_renewing_plan(slug: str = "monthly", **values: Any) -> Plan:
+    return make_sold_plan(slug, **({"renews": True} | values))
+
+
+def join(user: Any, plan: Plan, *, now: datetime = NOW, **values: Any) -> Membership:
+    """A first period, bought at ``now``, of a membership that goes on."""
+    membership = give(
+        user, plan, now=now, **({"origin": Period.Origin.ORDER, "key": f"line:{user.pk}:{plan.pk}"} | values)
+    )
+    return membership
+
+
+def make_member(email: str = "camille@example.com", plan: Plan | None = None, **values: Any) -> Membership:
+    return join(make_user(email), plan or make_renewing_plan(), **values)
+
+
+def renewal_of(membership: Membership) -> Renewal:
+    """The last one."""
+    return membership.renewals.order_by("-number")[0]
+
+
+def run_until(moment: datetime, *, start: datetime = NOW, step: timedelta = DAY) -> None:
+    """A sweep each day, the last one at ``moment``."""
+    while start < moment:
+        renew_due(start)
+        start += step
+    renew_due(moment)
+
+
+def orders_of(membership: Membership) -> list[Any]:
+    return list(Order.objects.filter(user=membership.user).order_by("pk"))
+
+
+def mails(user: Any) -> list[str]:
+    return list(Message.objects.filter(user=user).order_by("pk").values_list("kind", flat=True))
+
+
+def has_credit(user: Any, amount: str, *, pays_renewals: bool = True, now: datetime = NOW) -> Any:
+    """Credit for a friend who bought, of a program that says whether it pays renewals; the reward."""
+    number = Referral.objects.count() + 1
+    rule = {"side": "advocate", "trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": amount}}
+    terms = make_program([rule], hold_days=0, hold_anchor="paid", credit_pays_renewals=pays_renewals)
+    friend = make_user(f"friend{number}@example.com")
+    product = make_product(f"TEA{number}", "100.00", sent=False)
+    order = create_order(claimed(people.advocate_for(user), terms, product, user=friend), user=friend)
+    pay(order)
+    referral = Referral.objects.latest("pk")
+    rewards.settle(referral.pk)
+    reward = Reward.objects.get(referral=referral)
+    assert reward.posted == D(amount)
+    return reward
+
+
+def left(user: Any) -> str:
+    return str(credit.available(user, "EUR"))
