@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from oscar_integration.memberships.models import Unit
 
@@ -41,33 +41,39 @@ class Span:
     used_up: bool
 
 
-def end_of(start: datetime, length: int, unit: str, zone: tzinfo, day: int | None = None) -> datetime:
+def end_of(start: datetime, length: int, unit: str, zone: tzinfo, anchor: datetime | None = None) -> datetime:
     """The end of a period that begins at ``start``: at the same time of day in ``zone``.
 
-    ``day``: the day of the month at which the months began, so that 31 January leads by 28 February to 31 March.
+    ``anchor``: the local date and time at which the first of several periods without a gap began, ``start`` if this is
+    the first. So 31 January leads by 28 February to 31 March, and a time of day that a clock skips once comes back.
     """
-    local = start.astimezone(zone).replace(tzinfo=None)
+    began = anchor or _local(start, zone)
+    day = _local(start, zone).date()
     if unit == Unit.DAYS:
-        local += timedelta(days=length)
+        day += timedelta(days=length)
     else:
-        years, month = divmod(local.month - 1 + length, 12)
-        year, month = local.year + years, month + 1
-        local = local.replace(year=year, month=month, day=min(day or local.day, monthrange(year, month)[1]))
-    return local.replace(tzinfo=zone).astimezone(UTC)
+        years, month = divmod(day.month - 1 + length, 12)
+        year, month = day.year + years, month + 1
+        day = date(year, month, min(began.day, monthrange(year, month)[1]))
+    return datetime.combine(day, began.time(), zone).astimezone(UTC)
+
+
+def _local(moment: datetime, zone: tzinfo) -> datetime:
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
 def run(links: Iterable[Link], zone: tzinfo) -> list[Span]:
     """When each runs, in the order in which they count. One that was taken back before its turn has none."""
     spans: list[Span] = []
     last: datetime | None = None
-    day: int | None = None
+    anchor: datetime | None = None
     for link in sorted(links, key=lambda link: (link.counts_from, link.id)):
         start = link.counts_from if last is None else max(last, link.counts_from)
         if link.taken_back_at is not None and link.taken_back_at <= start:
             continue
-        if start != last or day is None:
-            day = start.astimezone(zone).day
-        natural = end_of(start, link.length, link.unit, zone, day)
+        if start != last or anchor is None:
+            anchor = _local(start, zone)
+        natural = end_of(start, link.length, link.unit, zone, anchor)
         end, used_up = natural, False
         if link.taken_back_at is not None:
             end = min(end, link.taken_back_at)
@@ -78,7 +84,9 @@ def run(links: Iterable[Link], zone: tzinfo) -> list[Span]:
                 end, used_up = last_use, True
         left = None if link.uses is None else max(link.uses - len(link.used_at), 0)
         spans.append(Span(link.id, start, end, left, end == natural, used_up))
-        if end != natural or link.unit == Unit.DAYS:
-            day = None
+        if end != natural:
+            anchor = None
+        elif link.unit == Unit.DAYS:
+            anchor = datetime.combine(_local(end, zone).date(), anchor.time())
         last = end
     return spans
