@@ -47,7 +47,7 @@ def _batches(now: datetime) -> Iterator[list[Any]]:
     last = None
     while True:
         users: set[Any] = set()
-        for rows in (_lacking(now), _superfluous(now)):
+        for rows in (lacking(now), superfluous(now)):
             if last is not None:
                 rows = rows.filter(user__gt=last)
             users.update(rows.order_by("user").values_list("user", flat=True).distinct()[:_BATCH])
@@ -58,7 +58,7 @@ def _batches(now: datetime) -> Iterator[list[Any]]:
         yield batch
 
 
-def _lacking(now: datetime) -> QuerySet[Membership]:
+def lacking(now: datetime) -> QuerySet[Membership]:
     through, user, group = _table()
     inside = through.objects.filter(**{user: OuterRef("user"), group: OuterRef("plan__group")})
     return Membership.objects.filter(
@@ -66,7 +66,7 @@ def _lacking(now: datetime) -> QuerySet[Membership]:
     )
 
 
-def _superfluous(now: datetime) -> QuerySet[GroupGrant]:
+def superfluous(now: datetime) -> QuerySet[GroupGrant]:
     reasons = Membership.objects.filter(open_at(now), user=OuterRef("user"), plan__group=OuterRef("group"))
     return GroupGrant.objects.filter(~Exists(reasons))
 

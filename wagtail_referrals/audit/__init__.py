@@ -8,7 +8,18 @@ An app adds a part of its own from its ``AppConfig.ready()``::
 from wagtail_referrals.audit.findings import Check, Finding, Problem, Run, amount_finding, checks, plain
 from wagtail_referrals.audit.parts import register_parts
 from wagtail_referrals.audit.run import audit
+from wagtail_referrals.audit.safeguards import find_constraints
 
 register_parts()
 
-__all__ = ["Check", "Finding", "Problem", "Run", "amount_finding", "audit", "checks", "plain"]
+__all__ = [
+    "Check",
+    "Finding",
+    "Problem",
+    "Run",
+    "amount_finding",
+    "audit",
+    "checks",
+    "find_constraints",
+    "plain",
+]

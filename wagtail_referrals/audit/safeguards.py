@@ -43,8 +43,13 @@ def find(run: Run) -> Iterator[Finding]:
         words = gettext("The trigger %(name)s is missing or switched off.") % {"name": name}
         yield Finding(TRIGGER, "trigger", name, words)
     for label in LABELS:
-        for model in apps.get_app_config(label).get_models():
-            yield from _constraints(model, run)
+        yield from find_constraints(label, run)
+
+
+def find_constraints(label: str, run: Run) -> Iterator[Finding]:
+    """What the tables of an app are to refuse, and do not; and what is there because of it."""
+    for model in apps.get_app_config(label).get_models():
+        yield from _constraints(model, run)
 
 
 def _constraints(model: type[models.Model], run: Run) -> Iterator[Finding]:

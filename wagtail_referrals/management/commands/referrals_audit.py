@@ -34,6 +34,9 @@ LOOKED_AT: Final[dict[str, Any]] = {
     "discounts": gettext_lazy("discounts"),
     "payments": gettext_lazy("payments with credit"),
     "vouchers": gettext_lazy("vouchers"),
+    "memberships": gettext_lazy("memberships"),
+    "renewals": gettext_lazy("renewals"),
+    "shortfalls": gettext_lazy("gifts to recover"),
 }
 
 
