@@ -340,4 +340,4 @@ def test_the_account_page_says_the_same(camille: Any) -> None:
     with time_machine.travel(days_before(29), tick=False), override("en"):
         account = credit.account_of(camille, "EUR")
         assert account is not None
-        assert balance_of(account, None).expiring == ["€17.50 can be used until March 14, 2027."]
+        assert balance_of(account, camille, None).expiring == ["€17.50 can be used until March 14, 2027."]
