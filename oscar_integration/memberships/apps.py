@@ -13,11 +13,11 @@ class MembershipsConfig(AppConfig):
     def ready(self) -> None:
         from django.core import checks
 
-        from oscar_integration.memberships import audit, presets, receivers
         from oscar_integration.memberships import checks as ours
+        from oscar_integration.memberships import announcing, presets, receivers
 
         presets.register()
         receivers.connect()
-        audit.register()
+        announcing.register()
         for check in ours.CHECKS:
             checks.register(check, "referrals")

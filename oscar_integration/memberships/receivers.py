@@ -31,6 +31,7 @@ from oscar_integration.memberships.opening import (
     open_for_order,
     open_missed,
 )
+from oscar_integration.memberships.renewals import renew_due
 from oscar_integration.memberships.selling import forget_sold_products, products_of, sells_membership
 from oscar_integration.memberships.settle import settle, settle_due
 from wagtail_referrals import conf, people
@@ -198,8 +199,11 @@ def _settle_all(ids: Sequence[int]) -> None:
 
 
 def on_sweep(sender: Any, now: datetime, **kwargs: Any) -> None:
-    """What is due. A step that fails keeps nobody from the others."""
-    for step in (open_missed, settle_due, sync_all):
+    """What is due. A step that fails keeps nobody from the others.
+
+    What is renewed goes on, so that comes before the end of anything is noted.
+    """
+    for step in (open_missed, renew_due, settle_due, sync_all):
         try:
             step(now)
         except Exception:
