@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.cache import cache
 from django.utils.translation import gettext, ngettext
 
 from wagtail_referrals import programs
-from wagtail_referrals.kinds import Rule, gives_credit, triggers
+from wagtail_referrals.kinds import Rule, gives_credit, reward_kinds, triggers
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals import shop_renews
@@ -137,27 +137,45 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
     """How it works, for a friend, where the editor wrote nothing."""
     if data is None or not data.friend_rules:
         return []
-    gift = programs.friend_gets(data)
     first = data.friend_rules[0]
     later = first.trigger in triggers and triggers.get(first.trigger).on != "arrival"
+    # A discount waits in the basket; other gifts wait for an account to give them to.
+    in_basket = "" if later else _gets(data, _is_discount)
+    on_account = "" if later else _gets(data, lambda rule: not _is_discount(rule))
     found = [
         {
             "heading": gettext("Have a look around"),
             "text": gettext("Your invitation is saved in this browser."),
-        },
-        {
-            "heading": gettext("Put what you like into the basket"),
-            "text": ""
-            if later
-            else gettext("Your present waits there, without a code to type: %(gift)s.") % {"gift": gift},
-        },
-        {
-            "heading": gettext("Place your order"),
-            "text": gettext("Your friend gets something too, as a thank-you."),
-        },
+        }
     ]
+    if on_account:
+        found.append(
+            {
+                "heading": gettext("Open an account"),
+                "text": gettext("You get: %(gift)s.") % {"gift": on_account},
+            }
+        )
+    if in_basket or not on_account:
+        found.append(
+            {
+                "heading": gettext("Put what you like into the basket"),
+                "text": gettext("Your present waits there, without a code to type: %(gift)s.")
+                % {"gift": in_basket}
+                if in_basket
+                else "",
+            }
+        )
+    text = gettext("Your friend gets something too, as a thank-you.") if data.advocate_rules else ""
     if later:
-        found[2]["text"] = gettext("You get: %(gift)s.") % {"gift": gift}
-    if not data.advocate_rules and not later:
-        found[2]["text"] = ""
+        text = gettext("You get: %(gift)s.") % {"gift": programs.friend_gets(data)}
+    found.append({"heading": gettext("Place your order"), "text": text})
     return found
+
+
+def _gets(data: TermsData, wanted: Callable[[Rule], bool]) -> str:
+    """What the friend gets by those of the rules."""
+    return programs.friend_gets(replace(data, rules=tuple(rule for rule in data.rules if wanted(rule))))
+
+
+def _is_discount(rule: Rule) -> bool:
+    return rule.kind in reward_kinds and reward_kinds.get(rule.kind).is_discount
