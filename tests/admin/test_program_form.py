@@ -44,10 +44,15 @@ def errors_of(response: Any) -> str:
 def test_one_starts_by_choosing(admin: Client) -> None:
     soup = BeautifulSoup(admin.get(reverse(ADD)).content, "html.parser")
     cards = soup.select(".referral-card")
-    assert len(cards) == len(list(presets)) == 5
+    assert len(cards) == len(list(presets)) == 7
     assert cards[0].find("h3").text == "Give 10%, get €15"
     assert "the friend gets 10% off one order" in cards[0].text
-    assert [card.find("h3").text for card in cards[-2:]] == ["Milestones", "An empty program"]
+    assert [card.find("h3").text for card in cards[3:]] == [
+        "Milestones",
+        "New friends try once",
+        "A month for a month",
+        "An empty program",
+    ]
     assert not soup.find("form", id="w-editor-form")
 
 
@@ -55,7 +60,13 @@ def test_an_unknown_start_is_offered_the_choice_again(admin: Client) -> None:
     assert b"referral-card" in admin.get(reverse(ADD), {"preset": "no such thing"}).content
 
 
-@pytest.mark.parametrize("key", [preset.key for preset in presets if preset.key != "empty"])
+# Made by an app of their own, and tried with what they need in tests/memberships/test_program_flag.py.
+WITH_MEMBERSHIPS = ("try_once", "month_for_month")
+
+
+@pytest.mark.parametrize(
+    "key", [preset.key for preset in presets if preset.key not in ("empty", *WITH_MEMBERSHIPS)]
+)
 def test_every_ready_made_program_can_be_published_as_it_is(admin: Client, key: str) -> None:
     response = publish(admin, start(admin, key))
     assert response.status_code == 302, errors_of(response)
