@@ -12,6 +12,8 @@ from wagtail.documents import urls as wagtaildocs_urls
 
 from example_site.pages.views import members_only, search
 
+MEMBERSHIPS = "oscar_integration.memberships"
+
 urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", include(wagtailadmin_urls)),
@@ -30,6 +32,11 @@ urlpatterns += i18n_patterns(
     path("search/", search),
     path("members-only/", members_only, name="members-only"),
     path("account/", include("example_site.card.account_urls")),
+    *(
+        [path("memberships/", include("oscar_integration.memberships.urls"))]
+        if apps.is_installed(MEMBERSHIPS)
+        else []
+    ),
     path("", include("example_site.backoffice.urls")),
     path("", include(apps.get_app_config("oscar").urls[0][1:])),
     path("", include(wagtail_urls)),

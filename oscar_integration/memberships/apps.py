@@ -12,12 +12,30 @@ class MembershipsConfig(AppConfig):
 
     def ready(self) -> None:
         from django.core import checks
+        from django.db.models.signals import post_migrate
 
+        from oscar_integration.account import register_tab
+        from oscar_integration.memberships import (
+            announcing,
+            audit,
+            customer_page,
+            mails,
+            presets,
+            receivers,
+            referral_page,
+        )
         from oscar_integration.memberships import checks as ours
-        from oscar_integration.memberships import announcing, presets, receivers
+        from oscar_integration.memberships.admin import history
+        from oscar_integration.memberships.admin.groups import grant_to_stock_groups
 
         presets.register()
         receivers.connect()
         announcing.register()
+        mails.register()
+        referral_page.register()
+        register_tab(customer_page.TAB)
+        audit.register()
+        history.connect()
+        post_migrate.connect(grant_to_stock_groups, dispatch_uid="referral_memberships.groups")
         for check in ours.CHECKS:
             checks.register(check, "referrals")
