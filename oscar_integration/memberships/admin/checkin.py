@@ -41,7 +41,7 @@ from oscar_integration.memberships.codes import spaced
 from oscar_integration.memberships.models import Membership, Plan, Use
 from oscar_integration.memberships.uses import NotOpen, find_membership, is_used_up, record_use, undo_use
 from wagtail_referrals import people
-from wagtail_referrals.admin.listing import MINOR, users_like
+from wagtail_referrals.admin.listing import users_like
 from wagtail_referrals.admin.words import person
 
 PERMISSION: Final = "referral_memberships.record_use"
@@ -52,6 +52,8 @@ MOST_FOUND: Final = 25
 MOST_VISITS: Final = 50
 # Whose code comes twice within this time was more likely scanned twice than here twice.
 A_MOMENT: Final = timedelta(minutes=15)
+# Columns for which a tablet has no room: there their values stand below the name.
+WIDE: Final = "referral-checkin__wide"
 
 State = Membership.State
 
@@ -181,24 +183,27 @@ class CheckInView(DeskMixin, WagtailAdminTemplateMixin, TemplateView):
 
     def columns(self, rows: list[Membership], token: UUID, *, is_search: bool) -> list[Column]:
         last = last_visits(rows)
-        columns = [
-            MemberColumn("customer", label=_("Customer"), accessor=member, now=self.now),
-            Column("plan", label=_("Plan"), classname=MINOR),
-            # Of two customers with the same name it tells which.
-            Column("email", label=_("E-mail address"), accessor=address, classname=MINOR),
-            Column("uses_left", label=_("Uses left"), accessor=left_words),
+        wide = [
+            Column("plan", label=_("Plan"), classname=WIDE),
             Column(
-                "until", label=_("Until"), accessor=lambda row: until_words(row, self.now), classname=MINOR
+                "until", label=_("Until"), accessor=lambda row: until_words(row, self.now), classname=WIDE
             ),
             Column(
                 "last",
                 label=_("Last visit"),
                 accessor=lambda row: moment_words(last.get(row.pk), self.now),
-                classname=MINOR,
+                classname=WIDE,
             ),
+        ]
+        if is_search:
+            # Of two customers with the same name it tells which.
+            wide.insert(0, Column("email", label=_("E-mail address"), accessor=address, classname=WIDE))
+        return [
+            MemberColumn("customer", label=_("Customer"), accessor=member, now=self.now, others=wide),
+            *wide,
+            Column("uses_left", label=_("Uses left"), accessor=left_words),
             VisitColumn("visit", label=_("Visit"), token=token, now=self.now, plan_id=self.plan_id),
         ]
-        return [column for column in columns if is_search or column.name != "email"]
 
 
 class RecordView(DeskMixin, View):
@@ -298,18 +303,21 @@ def visits_of_day(now: datetime) -> dict[str, Any]:
 
 
 class MemberColumn(Column):
-    """Who it is; on a narrow screen with the plan. Says so where a payment is due."""
+    """Who it is, and where a payment is due. On a narrow screen it holds what the other columns say."""
 
     cell_template_name = "oscar_integration/memberships/admin/checkin_member_cell.html"
 
-    def __init__(self, name: str, *, now: datetime, **kwargs: Any) -> None:
-        super().__init__(name, classname="referral-title", **kwargs)
-        self.now = now
+    def __init__(self, name: str, *, now: datetime, others: list[Column], **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.now, self.others = now, others
 
     def get_cell_context_data(self, instance: Membership, parent_context: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
-        is_due = instance.is_open(self.now) and instance.state == State.PAST_DUE
-        return {**context, "membership": instance, "is_due": is_due}
+        return {
+            **context,
+            "is_due": instance.is_open(self.now) and instance.state == State.PAST_DUE,
+            "others": [(column.label, column.get_value(instance)) for column in self.others],
+        }
 
 
 class VisitColumn(Column):
