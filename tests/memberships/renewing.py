@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import time_machine
 from oscar.core.loading import get_model
 
 from oscar_integration.memberships.charging import Card, CardDeclined, Charge, ChargeRequest, renewal_cards
@@ -17,7 +18,7 @@ from tests.memberships.rows import NOW, give, make_user
 from tests.memberships.shopping import make_sold_plan, pay
 from tests.oscar_integration.shopping import create_order, make_product, make_program
 from tests.oscar_integration.test_vouchers import claimed
-from wagtail_referrals import credit, people, rewards
+from wagtail_referrals import credit, messages, people, rewards
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
@@ -25,6 +26,9 @@ from wagtail_referrals.rewards.models import Reward
 Order = get_model("order", "Order")
 D = Decimal
 DAY = timedelta(days=1)
+# A month on, at the same time by the clock of Paris, where summer has begun; and one more.
+DUE = NOW.replace(month=4, hour=8)
+NEXT = DUE.replace(month=5)
 PATH = "tests.memberships.renewing.Cards"
 
 
@@ -94,16 +98,18 @@ def make_member(email: str = "camille@example.com", plan: Plan | None = None, **
     return join(make_user(email), plan or make_renewing_plan(), **values)
 
 
+def fresh(membership: Membership) -> Membership:
+    return Membership.objects.select_related("plan", "user").get(pk=membership.pk)
+
+
 def renewal_of(membership: Membership) -> Renewal:
     """The last one."""
     return membership.renewals.order_by("-number")[0]
 
 
-def run_until(moment: datetime, *, start: datetime = NOW, step: timedelta = DAY) -> None:
-    """A sweep each day, the last one at ``moment``."""
-    while start < moment:
-        renew_due(start)
-        start += step
+def sweep_at(moment: datetime, clock: time_machine.Traveller) -> None:
+    """It is that moment, and a sweep renews what is due."""
+    clock.move_to(moment)
     renew_due(moment)
 
 
@@ -113,6 +119,24 @@ def orders_of(membership: Membership) -> list[Any]:
 
 def mails(user: Any) -> list[str]:
     return list(Message.objects.filter(user=user).order_by("pk").values_list("kind", flat=True))
+
+
+def message(user: Any, kind: str) -> Message:
+    """The last one of this kind."""
+    return Message.objects.filter(user=user, kind=kind).latest("pk")
+
+
+def mail(user: Any, kind: str) -> Any:
+    return messages.compose(message(user, kind), user.email)
+
+
+def unwrapped(mail: Any) -> str:
+    return " ".join(mail.body.split())
+
+
+def set_price(plan: Plan, price: str) -> None:
+    assert plan.product is not None
+    plan.product.stockrecords.update(price=D(price))
 
 
 def has_credit(user: Any, amount: str, *, pays_renewals: bool = True, now: datetime = NOW) -> Any:
