@@ -119,7 +119,7 @@ def _guarded(what: str, work: Callable[[], Any]) -> None:
 
 
 def plan_renewals(now: datetime, membership_id: int | None = None) -> None:
-    """See to it that each membership that goes on by itself has its one open renewal. 1 query, and 2 for new ones."""
+    """See to it that each membership that goes on by itself has its one open renewal. 1 query, and 3 for new ones."""
     planned = Renewal.objects.filter(membership=OuterRef("pk"), state__in=Renewal.OPEN)
     rows = Membership.objects.filter(
         ~Exists(planned),
@@ -163,6 +163,8 @@ def plan_renewals(now: datetime, membership_id: int | None = None) -> None:
         _take_on_again(again)
     # Another worker may have been faster.
     Renewal.objects.bulk_create(new, ignore_conflicts=True)
+    # The doors stay open until it has been tried, also where the plan has no time of grace.
+    Membership.objects.filter(pk__in=[row.membership_id for row in new]).update(next_check_at=now)
 
 
 def _take_on_again(ids: list[int]) -> None:
@@ -411,6 +413,8 @@ def _take_up(renewal: Renewal, now: datetime, lease: datetime) -> _Attempt | Non
             logger.warning("Renewal %s: its credit is no longer there", renewal.pk)
     renewal.leased_until = renewal.next_attempt_at = lease
     renewal.save(update_fields=["leased_until", "next_attempt_at"])
+    # The access goes on for as long.
+    settle(renewal.membership_id, now=now)
     return _attempt(renewal)
 
 
