@@ -9,11 +9,9 @@ from uuid import uuid4
 from django import forms
 from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
-from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -65,17 +63,14 @@ class NoteField(forms.CharField):
 
 
 class MemberActionMixin(PermissionCheckedMixin):
-    """Who acts on memberships has to be allowed to see them as well."""
+    """About one membership, or a new one. Whoever may act on memberships sees them as well, as in all of Wagtail."""
 
     model = Membership
-    pk: Any
+    pk: Any = None
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not self.user_has_permission("view"):
-            raise PermissionDenied
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
         self.pk = kwargs.get("pk")
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        return response
 
     @cached_property
     def membership(self) -> Membership:

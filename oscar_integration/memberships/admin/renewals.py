@@ -136,7 +136,7 @@ class RenewalIndexView(RecordIndexView):
                 label=_("Try again"),
                 back_url=self.index_url,
                 accessor=lambda renewal: gettext("Try again now") if may_be_tried(renewal) else "",
-                get_url=try_url if user.has_perms([CHANGE_MEMBERS, VIEW_MEMBERS]) else None,
+                get_url=try_url if user.has_perm(CHANGE_MEMBERS) else None,
             ),
         ]
 
