@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 
 from oscar_integration.memberships.codes import new_code
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
-from oscar_integration.memberships.settle import lock, settle, settle_locked
+from oscar_integration.memberships.settle import BOUGHT, lock, settle, settle_locked
 from oscar_integration.shop import read_facts
 from wagtail_referrals.referrals.models import Purchase
 
@@ -23,7 +23,6 @@ logger = logging.getLogger("oscar_integration")
 State = Membership.State
 Kind = Period.Kind
 Origin = Period.Origin
-_BOUGHT: Final = (Origin.ORDER, Origin.RENEWAL)
 # How often a period is tried anew where another process came first.
 _TRIES: Final = 5
 # For so long an order that is not paid yet makes the next one an extension.
@@ -43,7 +42,7 @@ def kind_for(user: Any, plan: Plan, now: datetime) -> Period.Kind:
     bought = Period.objects.filter(
         Q(counts_from__isnull=False) | Q(created_at__gt=now - _BEING_PAID),
         membership=OuterRef("pk"),
-        origin__in=_BOUGHT,
+        origin__in=BOUGHT,
         taken_back_at=None,
     )
     running = Membership.objects.filter(Exists(bought), user=user).exclude(state=State.ENDED)
@@ -84,10 +83,6 @@ def add_period(
                 # What was earned charges nobody before they want it to go on.
                 renews = plan.renews and origin != Origin.REWARD
                 owner = _locked_for(user, plan, membership, order_number, renews, now)
-                if renews and origin == Origin.ORDER and not owner.renews and not _was_bought(owner):
-                    # It was a gift so far.
-                    owner.renews = True
-                    owner.save(update_fields=["renews"])
                 if kind is None:
                     kind = kind_for(user, plan, now)
                 period = Period.objects.create(
@@ -114,10 +109,6 @@ def add_period(
             tries += 1
             if tries == _TRIES or not _came_meanwhile(user, plan, key):
                 raise
-
-
-def _was_bought(membership: Membership) -> bool:
-    return membership.periods.filter(origin__in=_BOUGHT).exists()
 
 
 def _came_meanwhile(user: Any, plan: Plan, key: str) -> bool:

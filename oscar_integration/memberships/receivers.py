@@ -179,7 +179,7 @@ def on_user_deletion(sender: Any, instance: Any, **kwargs: Any) -> None:
     Not guarded: a half-removed person is worse than a deletion that says why.
     """
     now = timezone.now()
-    mine = Membership.objects.filter(user=instance)
+    mine = Membership.objects.filter(user=instance).exclude(state=Membership.State.ENDED)
     ids = list(mine.order_by("pk").values_list("pk", flat=True))
     if not ids:
         return

@@ -9,13 +9,14 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Any, Final
+from decimal import ROUND_DOWN, Decimal
+from typing import Any, Final, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from oscar_integration import conf as shop_conf
 from oscar_integration.memberships.chain import Link, Span, run
 from oscar_integration.memberships.groups import sync_group
 from oscar_integration.memberships.models import Membership, Period, Renewal, Use
@@ -27,12 +28,22 @@ logger = logging.getLogger("oscar_integration")
 
 State = Membership.State
 Reason = Membership.Reason
+BOUGHT: Final = (Period.Origin.ORDER, Period.Origin.RENEWAL)
 # Reasons that the orders of now give, and take back again.
 _OF_ORDERS: Final = (Reason.CANCELLED, Reason.REFUNDED)
 # How long after it was ordered an order is looked at without a word from the shop.
 WATCH: Final = timedelta(days=400)
 RETRY: Final = timedelta(hours=1)
 BATCH: Final = 500
+_CENT: Final = Decimal("0.01")
+
+
+class OrderLine(NamedTuple):
+    """A line as far as it matters here; ``price`` of all its pieces, tax included."""
+
+    quantity: int
+    price: Decimal
+    is_cancelled: bool
 
 
 @dataclass(frozen=True)
@@ -74,6 +85,9 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
     periods = list(membership.periods.order_by("pk"))
     before = {period.pk: computed(period) for period in periods}
     look_at_orders(membership, periods, now)
+    if membership.plan.renews and not membership.renews and _is_bought_now(periods, before):
+        membership.renews = True
+        membership.save(update_fields=["renews"])
     uses = _uses_of(membership)
     spans = spans_of(membership, periods, uses)
     for period in periods:
@@ -90,6 +104,15 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
     _write(membership, standing, periods, now)
     if membership.user_id is not None:
         sync_group(membership.user_id, now=now)
+
+
+def _is_bought_now(periods: Sequence[Period], before: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Was it only given so far, and has the customer paid for it now for the first time?"""
+    known = [period for period in periods if before[period.pk]["counts_from"] is not None]
+    if not known or any(period.origin in BOUGHT for period in known):
+        return False
+    new = [period for period in periods if period not in known and period.counts_from is not None]
+    return any(period.origin == Period.Origin.ORDER for period in new)
 
 
 def _uses_of(membership: Membership) -> dict[int, tuple[datetime, ...]]:
@@ -139,7 +162,7 @@ def note_orders(
     membership: Membership,
     periods: Sequence[Period],
     facts: Mapping[str, Facts],
-    lines: Mapping[str, Mapping[int, tuple[int, Decimal]]],
+    lines: Mapping[str, Mapping[int, OrderLine]],
     now: datetime,
 ) -> None:
     """As ``look_at_orders``, from what was read of any number of orders. No query."""
@@ -152,40 +175,47 @@ def note_orders(
         reason = _gone(period, fact, lines)
         if reason and period.taken_back_at is None:
             period.taken_back_at, period.taken_back_reason = now, reason
+        elif reason and period.taken_back_reason in _OF_ORDERS:
+            # Refunded first and cancelled later, say: what is true now.
+            period.taken_back_reason = reason
         elif not reason and period.taken_back_reason in _OF_ORDERS:
             period.taken_back_at, period.taken_back_reason = None, ""
 
 
-def lines_of(numbers: Collection[str]) -> dict[str, dict[int, tuple[int, Decimal]]]:
-    """Quantity and price of each line, by order number and line."""
-    found: dict[str, dict[int, tuple[int, Decimal]]] = {}
+def lines_of(numbers: Collection[str]) -> dict[str, dict[int, OrderLine]]:
+    """The lines of these orders, by order number and line. 1 query."""
+    found: dict[str, dict[int, OrderLine]] = {}
     rows = get_model("order", "Line")._default_manager.filter(order__number__in=numbers)
-    for number, line_id, quantity, price in rows.values_list(
-        "order__number", "pk", "quantity", "line_price_incl_tax"
+    for number, line_id, quantity, price, status in rows.values_list(
+        "order__number", "pk", "quantity", "line_price_incl_tax", "status"
     ):
-        found.setdefault(number, {})[line_id] = (quantity, price)
+        line = OrderLine(quantity, price, status in shop_conf.cancelled_statuses())
+        found.setdefault(number, {})[line_id] = line
     return found
 
 
-def _gone(period: Period, fact: Facts, lines: Mapping[str, Mapping[int, tuple[int, Decimal]]]) -> str:
+def _gone(period: Period, fact: Facts, lines: Mapping[str, Mapping[int, OrderLine]]) -> str:
     """Why this piece is not the customer's any more; "" while it is.
 
     Money that was given back of no known line is the line's in an order of one line; else it counts when it is all.
     """
-    if fact.cancelled:
-        return Reason.CANCELLED
     of_order = lines.get(period.order_number, {})
-    goods = sum((price for _quantity, price in of_order.values()), Decimal(0))
+    line = of_order.get(period.line_id or 0)
+    if fact.cancelled or (line is not None and line.is_cancelled):
+        return Reason.CANCELLED
+    goods = sum((each.price for each in of_order.values()), Decimal(0))
     if goods > 0 and fact.refunded >= goods:
         return Reason.REFUNDED
-    quantity, price = of_order.get(period.line_id or 0, (0, Decimal(0)))
-    if not quantity or price <= 0:
+    if line is None or line.price <= 0:
         return ""
+    if period.piece >= line.quantity:
+        return Reason.REFUNDED
     given_back = (
         fact.refunded if len(of_order) == 1 else fact.refunded_lines.get(str(period.line_id), Decimal(0))
     )
-    pieces = int(given_back * quantity / price)
-    return Reason.REFUNDED if period.piece >= quantity - pieces else ""
+    # The pieces from this one on, to the last: so much was given back for them, to the cent.
+    worth = (line.price * (line.quantity - period.piece) / line.quantity).quantize(_CENT, ROUND_DOWN)
+    return Reason.REFUNDED if given_back >= max(worth, _CENT) else ""
 
 
 # What it comes to
@@ -203,7 +233,9 @@ def standing_of(
     waits = any(period.counts_from is None and period.taken_back_at is None for period in periods)
     if membership.user_id is None and membership.starts_at is not None:
         ends_at = ordered[-1].ends_at if ordered else membership.ends_at
-        return Standing(State.ENDED, Reason.DELETED, membership.starts_at, ends_at, ends_at, 0, None)
+        # One that had ended before keeps its reason.
+        reason = membership.ended_reason or Reason.DELETED
+        return Standing(State.ENDED, reason, membership.starts_at, ends_at, ends_at, 0, None)
     if not ordered:
         if waits:
             return Standing(State.WAITING, "", None, None, None, None, None)
