@@ -173,7 +173,7 @@ def objection_to(kind: RewardKind) -> Objection | None:
 def notes_on(kind: RewardKind) -> Sequence[str]:
     if kind.key != MembershipKind.key:
         return ()
-    return [gettext("The friend has the membership from when there is an account of theirs.")]
+    return [gettext("The friend gets the membership once they have an account.")]
 
 
 def connect() -> None:

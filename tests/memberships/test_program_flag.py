@@ -35,7 +35,7 @@ __all__ = ["admin", "mat"]
 pytestmark = pytest.mark.django_db
 
 D = Decimal
-PAYS = "The credit pays renewals of memberships first, by itself."
+PAYS = "The credit is used for membership renewals automatically, before the card is charged."
 
 
 @pytest.fixture

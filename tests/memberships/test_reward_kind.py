@@ -14,6 +14,7 @@ from oscar.core.loading import get_model
 
 from oscar_integration.memberships.kind import MembershipKind, plan_options
 from oscar_integration.memberships.models import Membership, Period, Plan, PlanName
+from oscar_integration.memberships.settle import settle
 from oscar_integration.memberships.uses import record_use
 from tests.admin.conftest import admin
 from tests.admin.test_program_form import errors_of, publish, start
@@ -104,6 +105,13 @@ def assert_one_period_each() -> None:
     for reward in Reward.objects.filter(kind="membership"):
         assert by_reward.get(reward.pk, 0) == reward.posted, reward.pk
     assert_audit_clean()
+
+
+def buy(plan: Plan, user: Any) -> Membership:
+    """Ordered, paid, and seen to be paid."""
+    pay(place(plan, user=user))
+    settle(membership_of(user, plan).pk)
+    return membership_of(user, plan)
 
 
 def dates(membership: Membership) -> tuple[Any, Any]:
@@ -292,16 +300,17 @@ def test_what_was_earned_does_not_renew_until_it_was_bought(earn: Any, camille: 
     membership = membership_of(camille)
     assert membership.renews is False
     assert membership.access_until == membership.ends_at, "no time of grace: nothing is to be paid"
-    pay(place(monthly, user=camille))
-    assert membership_of(camille).renews is True
+    place(monthly, user=camille)
+    settle(membership.pk)
+    assert membership_of(camille).renews is False, "ordered, but not paid"
+    assert buy(monthly, camille).renews is True
 
 
 def test_what_was_bought_and_switched_off_stays_off(earn: Any, camille: Any, monthly: Plan) -> None:
-    pay(place(monthly, user=camille))
+    buy(monthly, camille)
     Membership.objects.update(renews=False)
     earn(monthly)
-    pay(place(monthly, user=camille))
-    assert membership_of(camille).renews is False
+    assert buy(monthly, camille).renews is False
 
 
 # Given once
@@ -471,4 +480,4 @@ def test_what_is_gone_is_promised_to_nobody_new(day_pass: Plan) -> None:
 
 def test_the_editor_reads_that_a_guest_has_to_wait(day_pass: Plan) -> None:
     rules = [ProgramRule(**gives(day_pass, "friend", "arrives"))]
-    assert friend_notes(rules) == ["The friend has the membership from when there is an account of theirs."]
+    assert friend_notes(rules) == ["The friend gets the membership once they have an account."]

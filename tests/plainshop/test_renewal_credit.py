@@ -194,7 +194,7 @@ def test_terms_that_say_nothing_of_it_are_what_they_were(make_program: Any) -> N
     assert publish_terms(program).pk == terms.pk
 
 
-PAYS = "The credit pays renewals of memberships first, by itself."
+PAYS = "The credit is used for membership renewals automatically, before the card is charged."
 
 
 def test_the_sentence_says_it_where_there_is_credit(make_program: Any, now: Any) -> None:

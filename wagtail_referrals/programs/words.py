@@ -186,7 +186,9 @@ def sentence(data: TermsData, currency: str | None = None) -> str:
     if not data.advocate_rules:
         sentences.append(gettext("Your customer gets nothing."))
     if data.credit_pays_renewals and any(gives_credit(rule) for rule in data.rules):
-        sentences.append(gettext("The credit pays renewals of memberships first, by itself."))
+        sentences.append(
+            gettext("The credit is used for membership renewals automatically, before the card is charged.")
+        )
     return " ".join(sentences)
 
 
