@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -59,12 +60,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Renewing:
-    """The renewal of a plan that has one. ``question`` says what its switch does, ``action`` is on the button."""
+    """The renewal of a plan that has one. ``question``: what its switch does; ``action`` is on it."""
 
     is_on: bool
     words: str
     needs_card: bool
-    question: str
+    question: list[str]
     action: str
 
 
@@ -326,7 +327,7 @@ def _running(membership: Any, forecasts: Mapping[int, Forecast], orders: set[str
         uses_left=None if waits else membership.uses_left,
         uses_note=uses_note,
         trouble=trouble_words(membership, next(iter(membership.open_renewals), None)) if past_due else [],
-        renewing=None if waits or not membership.plan.renews else _renewing(membership, forecasts),
+        renewing=None if waits or not membership.plan.renews else _renewing(membership, forecasts, now),
         parts=[_part(part, orders, now) for part in reversed(membership.parts)][:HISTORY],
         visits=membership.visits,
         visit_count=membership.visit_count,
@@ -343,7 +344,7 @@ def trouble_words(membership: Membership, renewal: Renewal | None) -> list[str]:
     if renewal is not None and renewal.refusal:
         lines.append(renewal.refusal)
     lines.append(
-        gettext("You can come as usual until %(day)s. If it is not paid by then, the membership ends.")
+        gettext("Your access goes on until %(day)s. If it is not paid by then, the membership ends.")
         % {"day": day_words(membership.access_until)}
     )
     if renewal is not None and renewal.next_attempt_at is not None:
@@ -351,15 +352,20 @@ def trouble_words(membership: Membership, renewal: Renewal | None) -> list[str]:
     return lines
 
 
-def _renewing(membership: Membership, forecasts: Mapping[int, Forecast]) -> Renewing:
+def _renewing(membership: Membership, forecasts: Mapping[int, Forecast], now: datetime) -> Renewing:
     day = {"day": day_words(membership.ends_at)}
     if not membership.renews:
+        as_if = copy(membership)
+        as_if.renews = True
+        later = renewals.forecast(as_if, now)
         return Renewing(
             is_on=False,
             words=gettext("It ends on %(day)s. The renewal is switched off.") % day,
             needs_card=False,
-            question=gettext("It then renews on %(day)s, and after each period, until you switch that off.")
-            % day,
+            question=[
+                gettext("Renews on %(day)s.") % day if later is None else forecast_words(later),
+                gettext("Then again at the end of each period, until you switch it off."),
+            ],
             action=gettext("Switch the renewal on"),
         )
     forecast = forecasts.get(membership.pk)
@@ -375,7 +381,7 @@ def _renewing(membership: Membership, forecasts: Mapping[int, Forecast]) -> Rene
         is_on=True,
         words=words,
         needs_card=forecast is not None and forecast.charge > 0 and not forecast.card,
-        question=question % day,
+        question=[question % day],
         action=gettext("Switch the renewal off"),
     )
 

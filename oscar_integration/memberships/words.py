@@ -45,8 +45,10 @@ def plan_words(plan: Plan) -> str:
 
 
 def card_words(label: str) -> str:
-    """ "your card •••• 4242", to stand in a sentence."""
-    return gettext("your card %(label)s") % {"label": label} if label else gettext("your card")
+    """ "your card •••• 4242", to stand in a sentence; its number stays on one line."""
+    if not label:
+        return gettext("your card")
+    return gettext("your card %(label)s") % {"label": label.replace(" ", "\N{NO-BREAK SPACE}")}
 
 
 def payment_words(*, currency: str, credit: Decimal, charge: Decimal, card: str, done: bool = False) -> str:

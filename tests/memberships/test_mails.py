@@ -92,7 +92,7 @@ def test_a_renewal_is_announced_with_what_credit_pays_of_it(write: Any) -> None:
     assert text[:4] == [
         "Hello Léa,",
         "“Monthly” renews on April 10, 2026, for €75.00.",
-        "€20.00 are paid with your referral credit, €55.00 are charged to your card •••• 4242.",
+        "€20.00 are paid with your referral credit, €55.00 are charged to your card ••••\N{NO-BREAK SPACE}4242.",
         "You need not do anything. If it should not go on, switch the renewal off on your page before that day: "
         "you keep what you have paid for.",
     ]
@@ -104,7 +104,7 @@ def test_a_renewal_is_announced_with_what_credit_pays_of_it(write: Any) -> None:
     ("credit", "charge", "card", "words"),
     [
         ("75.00", "0.00", "", "All of it is paid with your referral credit, and nothing is charged."),
-        ("0.00", "75.00", "•••• 4242", "€75.00 are charged to your card •••• 4242."),
+        ("0.00", "75.00", "•••• 4242", "€75.00 are charged to your card ••••\N{NO-BREAK SPACE}4242."),
         ("0.00", "75.00", "", "€75.00 are charged to your card."),
     ],
 )
@@ -125,7 +125,7 @@ def test_a_renewal_is_confirmed(write: Any) -> None:
     assert subject == "“Monthly” was renewed"
     assert text[1:4] == [
         "“Monthly” was renewed for €75.00, and runs until May 10, 2026.",
-        "€20.00 were paid with your referral credit, €55.00 were charged to your card •••• 4242.",
+        "€20.00 were paid with your referral credit, €55.00 were charged to your card ••••\N{NO-BREAK SPACE}4242.",
         "The order has the number 100123.",
     ]
     assert html[2:5] == text[1:4]
@@ -138,7 +138,7 @@ def test_a_declined_card_is_no_end_yet(write: Any) -> None:
     assert text[1:7] == [
         "we could not renew “Monthly” for €75.00, and nothing was charged.",
         "Your bank declined •••• 4242.",
-        "You can come as usual until April 10, 2026.",
+        "Your access goes on until April 10, 2026.",
         "We try again on March 10, 2026: please see that your card can be charged then, or give us another one.",
         "Change the card:",
         "http://localhost/en/account/card/",
