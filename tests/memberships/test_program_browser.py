@@ -1,4 +1,4 @@
-"""A ready-made program with memberships in a real browser: what a rule asks for comes and goes, the sentence follows."""
+"""A ready-made program with memberships in a real browser: what a rule asks for comes and goes."""
 
 from __future__ import annotations
 
