@@ -57,11 +57,11 @@ class MembershipKind(RewardKind):
                 error_messages={"required": _("Say which plan.")},
             ),
             PROLONGS: forms.BooleanField(
-                label=_("who is a member already has that membership for as much longer"),
+                label=_("Members get their own membership extended instead"),
                 initial=True,
                 required=False,
                 help_text=_(
-                    "Otherwise it is one more membership, beside the other. What is for trying out always is."
+                    "By as much as the plan lasts. A plan for trying out is always given beside theirs."
                 ),
             ),
         }

@@ -48,7 +48,7 @@ class BuysMembership(Trigger):
                 queryset=sold_plans(),
                 label=_("Which memberships"),
                 widget=forms.CheckboxSelectMultiple,
-                help_text=_("Tick none for all that are sold, but not what is for trying out."),
+                help_text=_("Tick none for all that are sold, except those for trying out."),
                 required=False,
             ),
             ORDERS: forms.ChoiceField(
@@ -56,8 +56,8 @@ class BuysMembership(Trigger):
                 choices=[(FIRST, _("the first new membership")), (EACH, _("each new membership"))],
                 initial=FIRST,
                 help_text=_(
-                    "New is what is neither a renewal nor for longer. The first one has to be ordered within the days "
-                    "to order. Percentages and the minimum count memberships only."
+                    "A renewal is not new, nor is one more period of a membership that runs. The first one has to be "
+                    "ordered within the days to order. Percentages and the minimum count memberships only."
                 ),
             ),
         }

@@ -199,8 +199,8 @@ class Program(
         _("credit pays renewals first"),
         default=False,
         help_text=_(
-            "When a membership renews, credit from this program pays for it by itself, and the card only the rest. "
-            "Who has nothing to renew keeps the credit for the next purchase."
+            "When a membership renews, credit from this program is used first, and the card is charged the rest. "
+            "Customers without a renewal keep it for their next purchase."
         ),
     )
     budget_amounts = AmountsField(
