@@ -135,9 +135,8 @@ def _check(line: Any) -> None:
     permitted, reason = info.availability.is_purchase_permitted(line.quantity)
     if not permitted:
         raise CannotRenew(_("This membership cannot be bought at present: %(reason)s.") % {"reason": reason})
-    if info.price.currency != line.price_currency:
-        # Its price changed the currency since the basket was filled.
-        _write_line(line, price_currency=info.price.currency)
+    # What is stored may be older: Oscar takes the basket's currency from it.
+    line.price_currency = info.price.currency
 
 
 def _total(basket: Any, user: Any) -> Priced:
