@@ -182,8 +182,9 @@ class _Batch:
         self.used_at = {period_id: tuple(moments) for period_id, moments in used.items()}
         for renewal in Renewal.objects.filter(membership__in=ids).order_by("number"):
             self.renewals[renewal.membership_id] = renewal
-        running = Membership.objects.filter(user__in={row.user_id for row in self.memberships} - {None})
-        self.others = set(running.exclude(state=State.ENDED).values_list("user_id", "plan_id"))
+        others = Membership.objects.filter(user__in={row.user_id for row in self.memberships} - {None})
+        several = others.order_by().values("user_id", "plan_id").annotate(rows=Count("pk")).filter(rows__gt=1)
+        self.others = set(several.values_list("user_id", "plan_id"))
 
     # What it is
 
@@ -239,6 +240,7 @@ class _Batch:
 
     def _differences(self, membership: Membership, standing: Standing) -> Iterator[tuple[str, str, str]]:
         if membership.state == State.ENDED and standing.state != State.ENDED:
+            # One that ended does not run again while, or because, the customer has had another one of the plan since.
             has_another = (membership.user_id, membership.plan_id) in self.others
             # What ended when the time of grace was shorter stays so until it is looked at for another reason.
             if has_another or membership.ended_reason in _TIME_OVER:
@@ -253,11 +255,21 @@ class _Batch:
         for name in names:
             expected = getattr(standing, name)
             found = getattr(membership, "ended_reason" if name == "reason" else name)
-            if expected != found and not (name == "state" and gone and standing.reason in _TIME_OVER):
-                yield name, _text(expected), _text(found)
+            if expected == found or (name == "state" and gone and standing.reason in _TIME_OVER):
+                continue
+            if name == "access_until" and self._is_put_off(membership, expected):
+                continue
+            yield name, _text(expected), _text(found)
         change, check = standing.next_change, membership.next_check_at
         if change is not None and not gone and (check is None or check > change + RETRY):
             yield "next_check_at", _text(change), _text(check)
+
+    def _is_put_off(self, membership: Membership, until: datetime) -> bool:
+        """A renewal that is tried again later keeps the doors open for longer: computed anew when the time is over."""
+        renewal, found = self.renewals.get(membership.pk), membership.access_until
+        if renewal is None or not renewal.is_open or renewal.attempt or found is None:
+            return False
+        return self.run.now < found <= until
 
     def _never_renewed(
         self,
@@ -269,10 +281,14 @@ class _Batch:
         """It went on by itself so far, its time is over, and nobody has begun to renew it."""
         if membership.state == State.ENDED or not wants_renewal(membership) or not spans:
             return False
+        if membership.plan.product_id is None:
+            # There is nothing to order: the doctor says so.
+            return False
         last = max(spans.values(), key=lambda span: (span.ends_at, span.id))
         if not last.whole or last.ends_at >= self.run.now:
             return False
-        if renewal is not None and renewal.due_at == last.ends_at:
+        if renewal is not None and renewal.due_at >= last.ends_at:
+            # Open, or paid or given up once.
             return False
         return self.run.is_late(last.ends_at)
 
