@@ -54,6 +54,8 @@ MOST_VISITS: Final = 50
 A_MOMENT: Final = timedelta(minutes=15)
 # Columns for which a tablet has no room: there their values stand below the name.
 WIDE: Final = "referral-checkin__wide"
+# What may be broken anywhere.
+LONG: Final = "referral-checkin__long"
 
 State = Membership.State
 
@@ -185,6 +187,7 @@ class CheckInView(DeskMixin, WagtailAdminTemplateMixin, TemplateView):
         last = last_visits(rows)
         wide = [
             Column("plan", label=_("Plan"), classname=WIDE),
+            Column("uses_left", label=_("Uses left"), accessor=left_words, classname=WIDE),
             Column(
                 "until", label=_("Until"), accessor=lambda row: until_words(row, self.now), classname=WIDE
             ),
@@ -197,11 +200,12 @@ class CheckInView(DeskMixin, WagtailAdminTemplateMixin, TemplateView):
         ]
         if is_search:
             # Of two customers with the same name it tells which.
-            wide.insert(0, Column("email", label=_("E-mail address"), accessor=address, classname=WIDE))
+            wide.insert(
+                0, Column("email", label=_("E-mail address"), accessor=address, classname=f"{WIDE} {LONG}")
+            )
         return [
             MemberColumn("customer", label=_("Customer"), accessor=member, now=self.now, others=wide),
             *wide,
-            Column("uses_left", label=_("Uses left"), accessor=left_words),
             VisitColumn("visit", label=_("Visit"), token=token, now=self.now, plan_id=self.plan_id),
         ]
 
