@@ -65,10 +65,12 @@ class MovingClock:
         if self.today is None:
             self.today = last
         while self.today < last:
-            self.today += timedelta(days=1)
-            night = datetime.combine(self.today, NIGHT, self.zone).astimezone(self.now.tzinfo)
+            day = self.today + timedelta(days=1)
+            night = datetime.combine(day, NIGHT, self.zone).astimezone(self.now.tzinfo)
             if night > until:
+                # Something happens after midnight: this night is still to come.
                 break
+            self.today = day
             traveller.move_to(max(night, timezone.now()))
             night_work()
             day_passed(self.today)

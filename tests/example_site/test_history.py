@@ -367,3 +367,14 @@ def test_the_clock_lets_nights_pass_and_never_goes_back(db: None) -> None:
     assert [day.day for day in days] == [18, 19]
     nights = SweepRun.objects.order_by("started_at").values_list("started_at", flat=True)
     assert [f"{moment:%d %H:%M}" for moment in nights] == ["18 02:30", "19 02:30", "19 23:20"]
+
+
+def test_what_happens_after_midnight_leaves_the_night_to_come(db: None) -> None:
+    clock = MovingClock(NOW)
+    clock.plan(clock.moment(3, "10:00"), lambda: None)
+    clock.plan(clock.moment(2, "01:15"), lambda: None)
+    clock.plan(clock.moment(1, "12:00"), lambda: None)
+    with time_machine.travel(NOW, tick=False):
+        clock.run(lambda day: None)
+    nights = SweepRun.objects.order_by("started_at").values_list("started_at", flat=True)
+    assert [f"{moment:%d %H:%M}" for moment in nights] == ["18 02:30", "19 02:30", "19 23:20"]
