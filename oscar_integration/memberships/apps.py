@@ -19,6 +19,7 @@ class MembershipsConfig(AppConfig):
             announcing,
             audit,
             customer_page,
+            leaving,
             mails,
             presets,
             receivers,
@@ -27,6 +28,7 @@ class MembershipsConfig(AppConfig):
         from oscar_integration.memberships import checks as ours
         from oscar_integration.memberships.admin import history
         from oscar_integration.memberships.admin.groups import grant_to_stock_groups
+        from wagtail_referrals.credit.gone import forget_after_migrate
 
         presets.register()
         receivers.connect()
@@ -35,7 +37,9 @@ class MembershipsConfig(AppConfig):
         referral_page.register()
         register_tab(customer_page.TAB)
         audit.register()
+        leaving.register()
         history.connect()
         post_migrate.connect(grant_to_stock_groups, dispatch_uid="referral_memberships.groups")
+        post_migrate.connect(forget_after_migrate, sender=self, dispatch_uid="referral_memberships.gone")
         for check in ours.CHECKS:
             checks.register(check, "referrals")

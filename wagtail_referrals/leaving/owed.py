@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Lot
 from wagtail_referrals.kinds import LedgerKind, reward_kinds
-from wagtail_referrals.leaving.steps import Step
+from wagtail_referrals.leaving.steps import Step, steps
 from wagtail_referrals.programs import parse, rule_gets
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.site.mailing import plain_cell
@@ -35,7 +35,8 @@ _CHUNK: Final = 2000
 class Owed:
     """One line of the file. Texts, "" where there is nothing to say; ``amount`` is in ``currency``, with a point."""
 
-    # "credit" and "points": on the account. "discount": a code that was not used. "promised": not due yet.
+    # "credit" and "points": on the account. "discount": a code that was not used. "promised": not due yet. Other apps
+    # have words of their own.
     kind: str
     # The primary key of the shop's own user.
     customer: str
@@ -55,6 +56,8 @@ def owed() -> Iterator[Owed]:
     yield from _balances()
     yield from _discounts()
     yield from _promised()
+    for step in steps:
+        yield from step.owed()
 
 
 def _balances() -> Iterator[Owed]:

@@ -206,8 +206,9 @@ class OtherApps(Step):
 
     def obstacles(self, *, payments_over: bool) -> list[str]:
         found = []
+        leaving = {*LABELS, *(label for step in steps for label in step.labels)}
         for model in apps.get_models():
-            if model._meta.app_label in LABELS:
+            if model._meta.app_label in leaving:
                 continue
             if any(base.__module__.split(".")[0] == "wagtail_referrals" for base in model.__mro__):
                 found.append(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.rewards.models import Reward
+
+if TYPE_CHECKING:
+    from wagtail_referrals.leaving.owed import Owed
 
 # Told a sentence about what has just been done.
 Say = Callable[[str], None]
@@ -25,6 +28,8 @@ class Step:
     label: Any
     # It reads or writes the engine's tables, which may have been dropped already.
     needs_tables: bool = True
+    # Labels of apps that come with the package and leave with it: what of theirs refers to our tables is in no way.
+    labels: Iterable[str] = ()
 
     def obstacles(self, *, payments_over: bool) -> list[str]:
         """Why nothing can be done yet, by any step. ``payments_over``: no payment that was begun can come any more."""
@@ -33,6 +38,10 @@ class Step:
     def plan(self) -> list[str]:
         """What it would do now; empty when there is nothing left to do. Only reads."""
         return []
+
+    def owed(self) -> Iterable[Owed]:
+        """What customers are owed beside credit, discounts and rewards, in an order that stays. Only reads."""
+        return ()
 
     def carry_out(self, say: Say) -> None:
         """Do it, in portions that are committed each, and say what was done. Twice is once. Raises ``NotDone``."""
