@@ -11,6 +11,9 @@ from typing import Any
 import time_machine
 from oscar.core.loading import get_model
 
+from example_site.card import gateway, kept
+from example_site.card.gateway import ACCEPTED
+from example_site.card.models import DemoCharge
 from oscar_integration.memberships.charging import Card, CardDeclined, Charge, ChargeRequest, renewal_cards
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.renewals import renew_due
@@ -157,3 +160,53 @@ def has_credit(user: Any, amount: str, *, pays_renewals: bool = True, now: datet
 
 def left(user: Any) -> str:
     return str(credit.available(user, "EUR"))
+
+
+def keep_card(user: Any, number: str = ACCEPTED) -> None:
+    """In the example shop, whose bank writes down what it takes: for work in processes of its own."""
+    kept.keep_card(user, gateway.keep(number))
+
+
+def has_credit_like(user: Any, amount: str, reward: Any) -> None:
+    """Credit that pays renewals as this reward's does, without the friend: the audit of rewards would miss one."""
+    credit.grant(
+        user=user,
+        currency="EUR",
+        amount=D(amount),
+        key=f"like:{user.pk}:{amount}",
+        source=f"reward:{reward.pk}",
+    )
+
+
+def problems_of(membership: Membership, *, paid: int = 1, price: str = "30.00") -> list[str]:
+    """What is wrong with a member's renewals, of which ``paid`` came to their end, in the example shop."""
+    user, found = membership.user, []
+    done = list(membership.renewals.filter(state=Renewal.State.DONE))
+    orders = {order.number: order for order in orders_of(membership)}
+    if len(done) != paid or set(orders) != {renewal.order_number for renewal in done}:
+        found.append(f"{len(done)} renewals, {len(orders)} orders, not {paid}")
+    charges = {charge.order_number: charge for charge in DemoCharge.objects.filter(order_number__in=orders)}
+    for renewal in done:
+        order = orders.get(str(renewal.order_number))
+        if order is None:
+            continue
+        charge = charges.get(order.number)
+        taken = charge.amount if charge is not None and charge.status == charge.Status.CAPTURED else D(0)
+        spent = credit.captured_amount(order.number)
+        if order.total_incl_tax != D(price) or taken + spent != order.total_incl_tax:
+            found.append(f"order {order.total_incl_tax}: {taken} by card and {spent} with credit")
+        if (renewal.charge, renewal.credit) != (taken, spent):
+            found.append(f"the renewal says {renewal.charge} and {renewal.credit}, not {taken} and {spent}")
+        if sum(source.amount_debited for source in order.sources.all()) != order.total_incl_tax:
+            found.append("the payment sources are not the total")
+        if renewal.announced_total is None or order.total_incl_tax > renewal.announced_total:
+            found.append(f"{order.total_incl_tax} was charged, {renewal.announced_total} was announced")
+        if membership.periods.filter(order_number=order.number, taken_back_at=None).count() != 1:
+            found.append("not one period of this order")
+    account = credit.account_of(user, "EUR")
+    if account is not None and (account.reserved or account.shortfall):
+        found.append(f"{account.reserved} is set aside, {account.shortfall} lacks")
+    numbers = list(membership.periods.filter(origin=Period.Origin.RENEWAL).values_list("key", flat=True))
+    if len(numbers) != paid:
+        found.append(f"{len(numbers)} periods")
+    return [f"{membership}: {problem}" for problem in found]
