@@ -15,7 +15,7 @@ from wagtail.models import Locale, Page, PageViewRestriction, Site
 
 from example_site.pages.models import ContentPage, HomePage
 from example_site.seed import pictures as p
-from example_site.seed.plans import MEMBERS
+from example_site.seed.plans import MEMBERS, YEARLY_MEMBERS
 from example_site.seed.texts import HOME, PAGES
 
 PICTURES: dict[str, Any] = {
@@ -76,12 +76,13 @@ def seed_pages() -> int:
 
 
 def _for_members(page: Page) -> None:
-    """As the editor does it under "Privacy": for users in a group."""
+    """As the editor does it under "Privacy": for users in these groups."""
     restriction, created = PageViewRestriction.objects.get_or_create(
         page=page, defaults={"restriction_type": PageViewRestriction.GROUPS}
     )
     if created:
-        restriction.groups.add(Group.objects.get_or_create(name=MEMBERS)[0])
+        for name in (MEMBERS, YEARLY_MEMBERS):
+            restriction.groups.add(Group.objects.get_or_create(name=name)[0])
 
 
 def _homes(english: Locale, french: Locale, images: dict[str, Any]) -> dict[str, Any]:

@@ -136,12 +136,51 @@ CIRCLES = [
         "Nantes",
     ),
 ]
+# Members who renew, or should.
+MEMBERS = [
+    Person(
+        "salome@example.com",
+        "Salomé",
+        "Le Bihan",
+        "member who refers friends: credit pays a part of her renewal, which is due half an hour after the start",
+        "4 rue Kléber",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "tangi@example.com",
+        "Tangi",
+        "Corre",
+        "practices at home; a friend who became a member has paid one of his months",
+        "27 rue de Rieux",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "paol@example.com",
+        "Paol",
+        "Jaouen",
+        "member whose card was declined: a payment is due, and he may still come",
+        "15 rue Voltaire",
+        "44000",
+        "Nantes",
+    ),
+    Person(
+        "nina@example.com",
+        "Nina",
+        "Besnard",
+        "was a member until a renewal was not paid",
+        "30 rue de Coulmiers",
+        "44000",
+        "Nantes",
+    ),
+]
 
 
 def seed_people() -> list[Person]:
     """Create everybody who is not there yet, with address book and permissions; return them all."""
     editors, managers = _editors(), _managers()
-    for person in [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES]:
+    for person in [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES, *MEMBERS]:
         # The user name is the e-mail address too, because Wagtail's sign-in page asks for the user name.
         user, created = User.objects.get_or_create(
             username=person.email,
@@ -165,7 +204,7 @@ def seed_people() -> list[Person]:
         user.save()
         if person.street:
             _address(user, person)
-    return [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES]
+    return [*STAFF, *ADVOCATES, *FRIENDS, *CIRCLES, *MEMBERS]
 
 
 def _address(user: Any, person: Person) -> None:

@@ -7,8 +7,9 @@ from django.apps import apps
 from django.contrib.auth.models import Group
 from oscar.core.loading import get_model
 
-# Who may see the members' page.
+# Groups: who renews each month, and who has the whole year. Both may see the members' page.
 MEMBERS = "Members"
+YEARLY_MEMBERS = "Yearly members"
 FRIENDS_PASS = "friends-pass"
 
 
@@ -24,12 +25,15 @@ class PlanSeed:
     unit: str = "months"
     uses: int | None = None
     renews: bool = False
+    group: str = ""
     announce_days: int = 7
     grace_days: int = 7
 
 
 PLANS = [
-    PlanSeed("monthly", "Monthly membership", "Abonnement mensuel", "MEMBER-MONTH", renews=True),
+    PlanSeed(
+        "monthly", "Monthly membership", "Abonnement mensuel", "MEMBER-MONTH", renews=True, group=MEMBERS
+    ),
     PlanSeed(
         "yearly",
         "Yearly membership",
@@ -37,10 +41,11 @@ PLANS = [
         "MEMBER-YEAR",
         12,
         renews=True,
+        group=YEARLY_MEMBERS,
         announce_days=14,
         grace_days=14,
     ),
-    PlanSeed("home", "Practice at home", "Pratique à la maison", "MEMBER-HOME", renews=True),
+    PlanSeed("home", "Practice at home", "Pratique à la maison", "MEMBER-HOME", renews=True, group=MEMBERS),
     PlanSeed("ten-classes", "10-class pass", "Carte 10 cours", "PASS-10", 6, uses=10),
     PlanSeed("five-classes", "5-class pass", "Carte 5 cours", "PASS-5", 4, uses=5),
     PlanSeed("single-class", "Single class", "Cours à l’unité", "PASS-1", 3, uses=1),
@@ -74,7 +79,7 @@ def _make(seed: PlanSeed) -> Any:
         renews=seed.renews,
         gift_only=product is None,
         is_trial=product is None,
-        group=Group.objects.get_or_create(name=MEMBERS)[0] if seed.renews else None,
+        group=Group.objects.get_or_create(name=seed.group)[0] if seed.group else None,
         announce_days=seed.announce_days,
         grace_days=seed.grace_days,
     )

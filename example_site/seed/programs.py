@@ -5,12 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth.models import Group
 from oscar.core.loading import get_model
 from wagtail.log_actions import log
 from wagtail.models import Locale, Page
 
 from example_site.pages.models import HomePage
 from example_site.seed.pages import studio_picture
+from example_site.seed.plans import FRIENDS_PASS, MEMBERS
 from example_site.seed.referral_texts import HOME_BLOCK, HUB, LANDING, WORDS
 from wagtail_referrals.kinds import HasOptions, option_owners
 from wagtail_referrals.programs import customer_facts
@@ -311,6 +313,78 @@ def passing_it_on(editor: Any, landing_page: Any) -> Program:
         ),
     )
     say(program, "passing_it_on")
+    publish(program, editor)
+    return program
+
+
+def plan_of(slug: str) -> Any:
+    from oscar_integration.memberships.models import Plan
+
+    return Plan.objects.get(slug=slug)
+
+
+def _members_now() -> tuple[str, dict[str, Any]]:
+    """Whoever has a monthly membership that runs is in this group; others are regulars, or have been members."""
+    return "group", {"group": str(Group.objects.get(name=MEMBERS).pk)}
+
+
+def _friends_pass() -> ProgramRule:
+    return rule("friend", "registers", "membership", {"gift_plan": plan_of(FRIENDS_PASS)})
+
+
+def _becomes_a_member() -> dict[str, Any]:
+    return {"bought_plans": [plan_of("monthly"), plan_of("yearly")], "bought_plans_orders": "first"}
+
+
+def bring_a_friend(editor: Any, landing_page: Any) -> Program:
+    """For members: the friend gets a class; once the friend is a member, too, 15 € that pay the next renewal."""
+    program = start(
+        EMPTY,
+        editor,
+        name="Members: bring a friend along",
+        precedence=2,
+        # A membership that was paid counts at once: a refund takes the credit back.
+        hold_days=0,
+        hold_anchor=Program.Anchor.PAID,
+        credit_pays_renewals=True,
+        landing_page=landing_page,
+        audience=audience(editor, "Members now", _members_now()),
+    )
+    give_rules(
+        program,
+        _friends_pass(),
+        rule("advocate", "buys_membership", "credit", _becomes_a_member(), amounts={"EUR": "15.00"}),
+    )
+    say(program, "bring_a_friend")
+    publish(program, editor)
+    return program
+
+
+def one_more_month(editor: Any, landing_page: Any) -> Program:
+    """For members who came as friends: their own membership is a month longer once their friend is a member, too."""
+    program = start(
+        EMPTY,
+        editor,
+        name="Pass it on: a month for a member",
+        precedence=1,
+        hold_days=0,
+        hold_anchor=Program.Anchor.PAID,
+        landing_page=landing_page,
+        audience=audience(
+            editor, "Members who came as a friend", _members_now(), ("friend", {"came": "invited"})
+        ),
+    )
+    give_rules(
+        program,
+        _friends_pass(),
+        rule(
+            "advocate",
+            "buys_membership",
+            "membership",
+            {**_becomes_a_member(), "gift_plan": plan_of("monthly"), "gift_plan_prolongs": True},
+        ),
+    )
+    say(program, "one_more_month")
     publish(program, editor)
     return program
 

@@ -154,7 +154,8 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
         },
         "fr": {
             "headline": "Un cadeau pour votre première commande",
-            "introduction": "Une personne qui pratique chez nous a pensé à vous. Faites le tour : votre réduction est "
+            "introduction": "Une personne qui pratique chez nous a pensé à vous. Faites le tour : votre "
+            "réduction est "
             "déjà dans le panier.",
             "share_message": "Je pratique au Studio Souffle et j’ai pensé à vous. Avec mon lien, votre "
             "première commande "
@@ -183,7 +184,8 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
             "headline": "Come along: the first mat is the hardest",
             "introduction": "Somebody who has been with us for a long time thought of you. Have a look around: your "
             "discount is in the basket already.",
-            "share_message": "I have practiced at Studio Souffle for years, and would like to take you along. With my "
+            "share_message": "I have practiced at Studio Souffle for years, and would like to take you along. "
+            "With my "
             "link your first order costs less:",
             "small_print": "For the first order of new customers. Milestones count friends whose order was paid and "
             "delivered. Credit is used at checkout; the mat comes free with one of your next orders.",
@@ -211,7 +213,8 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
         },
         "fr": {
             "headline": "À deux sur le tapis, c’est encore mieux",
-            "introduction": "Une personne abonnée chez nous a pensé à vous. Faites le tour : votre réduction est déjà "
+            "introduction": "Une personne abonnée chez nous a pensé à vous. Faites le tour : votre réduction est "
+            "déjà "
             "dans le panier.",
             "share_message": "J’ai mon abonnement au Studio Souffle. On se retrouve à un atelier ? Avec mon lien, "
             "votre première commande coûte moins :",
@@ -222,22 +225,75 @@ WORDS: dict[str, dict[str, dict[str, str]]] = {
     "passing_it_on": {
         "en": {
             "headline": "A cork block to begin with",
-            "introduction": "Somebody was invited to us once, and now it is your turn. Put something into your basket: "
+            "introduction": "Somebody was invited to us once, and now it is your turn. Put something into your "
+            "basket: "
             "the cork block joins it.",
-            "share_message": "A friend took me along to Studio Souffle, and now I take you. With my link a cork block "
+            "share_message": "A friend took me along to Studio Souffle, and now I take you. With my link a cork "
+            "block "
             "comes free with your first order:",
-            "small_print": "One block for each new customer, while there are some. For each friend we give to the sea "
+            "small_print": "One block for each new customer, while there are some. For each friend we give to "
+            "the sea "
             "rescue, and pin leaves with your name to the tree in the courtyard. Leaves cannot be spent.",
         },
         "fr": {
             "headline": "Une brique en liège pour commencer",
-            "introduction": "Une personne invitée chez nous il y a peu vous invite à son tour. Mettez un article dans "
+            "introduction": "Une personne invitée chez nous il y a peu vous invite à son tour. Mettez un article "
+            "dans "
             "votre panier : la brique en liège s’y ajoute.",
             "share_message": "On m’a fait découvrir le Studio Souffle, à mon tour maintenant. Avec mon lien, une "
             "brique en liège est offerte avec votre première commande :",
             "small_print": "Une brique par nouveau client, dans la limite du stock. Pour chaque proche, nous faisons "
             "un don au sauvetage en mer et accrochons des feuilles à votre nom à l’arbre de la cour. Les feuilles ne "
             "servent pas à payer.",
+        },
+    },
+    "bring_a_friend": {
+        "en": {
+            "headline": "Your first class is on us",
+            "introduction": "One of our members thought of you. Open an account, and a class of your choice is "
+            "in it: no "
+            "card, nothing to pay.",
+            "share_message": "I am a member of Studio Souffle. Come to a class with me! With my link the first "
+            "one is on "
+            "the house:",
+            "small_print": "One class for each new customer, within 30 days. When a friend becomes a member, the "
+            "credit "
+            "pays the next renewal by itself; the card pays the rest.",
+        },
+        "fr": {
+            "headline": "Votre premier cours est offert",
+            "introduction": "Une personne abonnée chez nous a pensé à vous. Ouvrez un compte : un cours de votre "
+            "choix y "
+            "est déjà, sans carte et sans rien à payer.",
+            "share_message": "J’ai mon abonnement au Studio Souffle. On se retrouve à un cours ? Avec mon lien, le "
+            "premier est offert :",
+            "small_print": "Un cours par nouveau client, dans les 30 jours. Quand un proche s’abonne, le crédit "
+            "paie de "
+            "lui-même la prochaine échéance ; la carte paie le reste.",
+        },
+    },
+    "one_more_month": {
+        "en": {
+            "headline": "Your first class is on us",
+            "introduction": "Somebody who was invited to us a while ago thought of you. Open an account, and a "
+            "class of "
+            "your choice is in it: no card, nothing to pay.",
+            "share_message": "A friend took me along to Studio Souffle, and I stayed. Now I take you: with my "
+            "link the "
+            "first class is on the house:",
+            "small_print": "One class for each new customer, within 30 days. For each friend who becomes a "
+            "member, yours "
+            "is a month longer.",
+        },
+        "fr": {
+            "headline": "Votre premier cours est offert",
+            "introduction": "Une personne invitée chez nous il y a peu vous invite à son tour. Ouvrez un compte : un "
+            "cours de votre choix y est déjà, sans carte et sans rien à payer.",
+            "share_message": "On m’a fait découvrir le Studio Souffle, et j’y viens toujours. À mon tour "
+            "maintenant : avec "
+            "mon lien, le premier cours est offert :",
+            "small_print": "Un cours par nouveau client, dans les 30 jours. Pour chaque proche qui s’abonne, votre "
+            "abonnement dure un mois de plus.",
         },
     },
 }

@@ -83,6 +83,34 @@ def goes_to_payment_as_customer(page: Any) -> None:
     page.wait_for_url("**/payment-details/")
 
 
+def registers(page: Any, email: str, language: str = "en") -> None:
+    page.goto(f"/{language}/accounts/login/")
+    page.fill("#id_registration-email", email)
+    page.fill("#id_registration-password1", "correct horse battery")
+    page.fill("#id_registration-password2", "correct horse battery")
+    page.click("[name=registration_submit]")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def buys_a_membership(page: Any, product: str) -> str:
+    """As a customer: nothing is sent, so it is paid at once, and the card is kept. Returns the order's number."""
+    puts_into_the_basket(page, product)
+    page.goto("/en/checkout/")
+    page.wait_for_url("**/payment-details/")
+    assert page.is_checked("[name=card-keep]")
+    pays_by_card(page)
+    return order_number(page)
+
+
+def staff_check_in(page: Any, text: str) -> str:
+    """At the desk: what is typed, and what is said of it."""
+    page.goto("/admin/memberships/check-in/")
+    page.fill("#checkin-text", text)
+    page.get_by_role("button", name="Check in").click()
+    said: str = page.get_by_role("region", name="What was recorded").inner_text()
+    return said
+
+
 def pays_by_card(page: Any, number: str = ACCEPTED) -> None:
     page.fill("[name=card-number]", number)
     page.fill("[name=card-expiry]", "12/30")

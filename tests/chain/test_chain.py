@@ -6,11 +6,9 @@ Its steps one by one, with their ways to go wrong, are tested in tests/site, tes
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.utils import timezone
@@ -21,7 +19,7 @@ from example_site.seed import programs as seed
 from tests.books import assert_audit_clean
 from tests.browser_fixtures import PHONE
 from tests.chain import people
-from wagtail_referrals import credit, messages, rewards
+from wagtail_referrals import credit
 from wagtail_referrals.programs import pick_terms
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals.models import Referral
@@ -32,23 +30,6 @@ Product = get_model("catalogue", "Product")
 
 def address_of(upc: str) -> str:
     return Product.objects.get(upc=upc).get_absolute_url()
-
-
-@pytest.fixture
-def later():
-    """So many days pass since the start, for the server and everybody: the sweep runs, and mails go out."""
-    start = timezone.now()
-    travels = []
-
-    def pass_days(days: float) -> None:
-        travels.append(time_machine.travel(start + timedelta(days=days), tick=True))
-        travels[-1].start()
-        rewards.sweep()
-        messages.deliver_pending()
-
-    yield pass_days
-    for travel in reversed(travels):
-        travel.stop()
 
 
 def prices(number: str) -> dict[str, Decimal]:
@@ -71,9 +52,7 @@ def published() -> Program:
     return program
 
 
-def test_from_the_first_click_to_the_refund(studio, new_page, browser_problems, later, settings):
-    # Nobody has to sign in again when the clock moves on.
-    settings.SESSION_COOKIE_AGE = 60 * 60 * 24 * 100
+def test_from_the_first_click_to_the_refund(studio, new_page, browser_problems, later):
     first_day = timezone.localdate()
     editor = new_page()
     people.editor_signs_in(editor)
@@ -166,9 +145,8 @@ def test_from_the_first_click_to_the_refund(studio, new_page, browser_problems, 
 
 
 def test_a_product_for_the_friend_and_for_the_customer_and_a_donation(
-    studio, new_page, browser_problems, later, settings
+    studio, new_page, browser_problems, later
 ):
-    settings.SESSION_COOKIE_AGE = 60 * 60 * 24 * 100
     editor = get_user_model().objects.get(email="editor@example.com")
     program = seed.start(seed.EMPTY, editor, name="Gifts", hold_days=7)
     seed.give_rules(
