@@ -17,11 +17,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from oscar_integration.memberships.codes import spaced
 from oscar_integration.memberships.models import Membership, Plan, Renewal, Use
 from oscar_integration.memberships.opening import take_back
 from oscar_integration.memberships.settle import settle
 from oscar_integration.memberships.uses import record_use
 from tests.memberships.rows import NOW, give, make_plan, make_user
+from wagtail_referrals import people
 
 pytestmark = pytest.mark.django_db
 
@@ -244,6 +246,8 @@ def test_in_grace_the_visit_is_recorded_and_the_payment_mentioned(
 
 def test_an_unknown_code(desk: Client) -> None:
     assert "No membership has the code K7Q2 9XMB." in text_of(typed(desk, "k7q29xmb"))
+    invites = people.code_of(people.advocate_for(make_user("camille@example.com", "Camille")))
+    assert f"{spaced(invites)} is a code for inviting friends" in text_of(typed(desk, invites))
     text = text_of(typed(desk, "<b>Zoé"))
     assert "No member is called “&lt;b&gt;Zoé”, and it is no code." in text
     assert typed(desk, "  ")["Location"] == DESK
@@ -445,6 +449,13 @@ def test_the_desk_sees_nothing_else_of_ours(desk: Client) -> None:
     assert desk.get(reverse("referral_memberships_overview")).status_code == 302
     editor = staff("editor@example.com", "view_membership")
     assert DESK not in editor.get(reverse("wagtailadmin_home")).content.decode()
+
+
+def test_who_may_look_at_members_gets_there(camille: Any) -> None:
+    membership = give(camille, make_plan())
+    link = reverse("referral_memberships_members:inspect", args=[membership.pk])
+    assert link not in staff("dominique@example.com", "record_use").get(DESK).content.decode()
+    assert link in staff("alix@example.com", "record_use", "view_membership").get(DESK).content.decode()
 
 
 def test_forms_that_were_tampered_with(desk: Client, camille: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
@@ -36,6 +37,8 @@ from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
 from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.admin.media import css
+from oscar_integration.memberships.admin.names import MEMBERS
+from oscar_integration.memberships.admin.policies import VIEW_MEMBERS
 from oscar_integration.memberships.admin.words import member
 from oscar_integration.memberships.codes import spaced
 from oscar_integration.memberships.models import Membership, Plan, Use
@@ -204,7 +207,14 @@ class CheckInView(DeskMixin, WagtailAdminTemplateMixin, TemplateView):
                 0, Column("email", label=_("E-mail address"), accessor=address, classname=f"{WIDE} {LONG}")
             )
         return [
-            MemberColumn("customer", label=_("Customer"), accessor=member, now=self.now, others=wide),
+            MemberColumn(
+                "customer",
+                label=_("Customer"),
+                accessor=member,
+                now=self.now,
+                others=wide,
+                is_linked=self.request.user.has_perm(VIEW_MEMBERS),
+            ),
             *wide,
             VisitColumn("visit", label=_("Visit"), token=token, now=self.now, plan_id=self.plan_id),
         ]
@@ -311,15 +321,18 @@ class MemberColumn(Column):
 
     cell_template_name = "oscar_integration/memberships/admin/checkin_member_cell.html"
 
-    def __init__(self, name: str, *, now: datetime, others: list[Column], **kwargs: Any) -> None:
+    def __init__(
+        self, name: str, *, now: datetime, others: list[Column], is_linked: bool, **kwargs: Any
+    ) -> None:
         super().__init__(name, **kwargs)
-        self.now, self.others = now, others
+        self.now, self.others, self.is_linked = now, others, is_linked
 
     def get_cell_context_data(self, instance: Membership, parent_context: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
         return {
             **context,
             "is_due": instance.is_open(self.now) and instance.state == State.PAST_DUE,
+            "url": reverse(f"{MEMBERS}:inspect", args=[quote(instance.pk)]) if self.is_linked else "",
             "others": [(column.label, column.get_value(instance)) for column in self.others],
         }
 
@@ -464,6 +477,11 @@ def twice_words(last: Use) -> str:
 
 def unknown_words(text: str) -> str:
     code = people.normalise_code(text)
+    if code and people.find_code(code) is not None:
+        # Both kinds of code look the same, and a customer may show the wrong one.
+        return gettext("%(code)s is a code for inviting friends, not that of a membership.") % {
+            "code": spaced(code)
+        }
     if code:
         return gettext("No membership has the code %(code)s.") % {"code": spaced(code)}
     return gettext("No member is called “%(text)s”, and it is no code.") % {"text": text}
