@@ -13,12 +13,16 @@ from django.urls import reverse
 from wagtail.models import DraftStateMixin, RevisionMixin
 
 from oscar_integration.memberships.admin.plan_form import in_words
+from oscar_integration.memberships.kind import plan_options
 from oscar_integration.memberships.models import Membership, Plan
 from tests.admin.forms import values_of
+from tests.admin.rows import make_program
 from tests.memberships.rows import give, make_plan, make_user
 from tests.memberships.shopping import make_sold_plan
 from tests.memberships.staff import PLANS, administrator, main_of, reader, rows_of, soup_of, words_of
 from tests.oscar_integration.shopping import make_product
+from wagtail_referrals.programs import publish_terms
+from wagtail_referrals.programs.models import Program
 
 pytestmark = pytest.mark.django_db
 
@@ -184,6 +188,11 @@ def test_the_renewal_is_said_in_words(admin: Client, product: Any) -> None:
         "told 7 days before, with what it will cost and what credit pays. A declined card is charged again 1, 3 and 5 "
         "days later. Until then the access goes on, for 7 days at most; after that the membership ends."
     }
+    # What cannot work is said as it was typed.
+    assert (
+        "again 9 days later"
+        in admin.post(reverse(f"{PLANS}:words"), form | {"retry_days": "9"}).json()["words"]
+    )
     # Half typed, it says what it can.
     half = {name: value for name, value in form.items() if not name.startswith("names")}
     assert admin.post(reverse(f"{PLANS}:words"), half | {"retry_days": "x", "uses": "-"}).status_code in (
@@ -264,6 +273,28 @@ def test_a_plan_that_somebody_has_is_not_deleted(admin: Client) -> None:
     assert set(Plan.objects.all()) == {plan, unused}
     assert admin.post(reverse(f"{PLANS}:delete", args=[unused.pk])).status_code == 302
     assert not Plan.objects.filter(pk=unused.pk).exists()
+
+
+def test_a_plan_that_a_program_promises_is_not_deleted(admin: Client) -> None:
+    plan, sold_one, free = make_plan("pass", gift_only=True), make_sold_plan(), make_plan("free")
+    program = make_program()
+    rule = program.rules.all()[1]
+    rule.kind, rule.options = "membership", plan_options(plan)
+    rule.save()
+    publish_terms(program)
+    # It was taken out again; who was referred meanwhile still gets it. Another one is in a draft only.
+    rule.kind, rule.options = "credit", {}
+    rule.save()
+    draft = Program.objects.get()
+    first = draft.rules.all()[0]
+    first.options = {"bought_plans": [sold_one.pk]}
+    draft.rules = [first, rule]
+    draft.save_revision()
+    for row in (plan, sold_one):
+        page = admin.post(reverse(f"{PLANS}:delete", args=[row.pk]), follow=True)
+        assert f"“{row}” cannot be deleted: it is part of what the program" in words_of(soup_of(page))
+    admin.post(reverse(f"{PLANS}:delete", args=[free.pk]))
+    assert set(Plan.objects.all()) == {plan, sold_one}
 
 
 def test_no_plan_yet(admin: Client) -> None:

@@ -185,8 +185,8 @@ class OverviewView(WagtailAdminTemplateMixin, TemplateView):
                 "label": _("Renewals to come"),
                 "values": due_lines(found.due),
                 "definition": _(
-                    "To be charged in the next 30 days, or being charged now; as they were announced, with what credit "
-                    "will pay of them."
+                    "To be charged in the next 30 days, or being charged now; what they cost as announced, whether the "
+                    "card or credit pays it."
                 ),
                 "url": links.renewals(
                     {

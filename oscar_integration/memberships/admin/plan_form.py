@@ -65,6 +65,8 @@ class PlanProductField(GiftProductField):
 
 
 class PlanForm(WagtailAdminModelForm):
+    typed: dict[str, Any]
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["product"]
@@ -103,6 +105,8 @@ class PlanForm(WagtailAdminModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
+        # Also what cannot work is said in words.
+        self.typed = dict(cleaned)
         for field, message in plan_problems(cleaned).items():
             if field not in self.errors:
                 self.add_error(field, message)
@@ -226,10 +230,10 @@ def plan_edit_handler() -> ObjectList:
 
 
 def submitted(form: PlanForm) -> Plan:
-    """The plan of a form that has been checked, unsaved; what is not valid is as in a new one."""
+    """The plan of a form that has been checked, unsaved; what cannot be read is as in a new one."""
     names = {field.name for field in Plan._meta.concrete_fields}
-    values = {name: value for name, value in form.cleaned_data.items() if name in names and value is not None}
-    return Plan(**{**values, "uses": form.cleaned_data.get("uses")})
+    values = {name: value for name, value in form.typed.items() if name in names and value is not None}
+    return Plan(**{**values, "uses": form.typed.get("uses")})
 
 
 def in_words(plan: Plan) -> str:

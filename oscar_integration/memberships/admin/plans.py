@@ -35,9 +35,12 @@ from oscar_integration.memberships.admin.plan_form import (
 )
 from oscar_integration.memberships.admin.policies import VIEW_MEMBERS
 from oscar_integration.memberships.admin.words import length_words, uses_words
+from oscar_integration.memberships.kind import PLAN as GIVEN
 from oscar_integration.memberships.models import Membership, Plan, PlanName
+from oscar_integration.memberships.triggers import PLANS as BOUGHT
 from wagtail_referrals.admin.listing import MINOR
-from wagtail_referrals.programs.models import language_choices
+from wagtail_referrals.programs import join_words
+from wagtail_referrals.programs.models import Program, Terms, language_choices
 
 RUNNING = (Membership.State.ACTIVE, Membership.State.PAST_DUE)
 
@@ -152,13 +155,14 @@ class WordsView(PermissionCheckedMixin, View):
 
 
 def refuse_deletion(request: HttpRequest, instances: Sequence[Any]) -> HttpResponse | None:
-    """Of a plan that somebody has or had: memberships tell what it was."""
+    """Of a plan that somebody has or had, or that a program has promised: what was promised is kept."""
     plans = [instance for instance in instances if isinstance(instance, Plan)]
     if not plans:
         return None
     counted = dict(
         Membership.objects.filter(plan__in=plans).order_by().values_list("plan").annotate(Count("pk"))
     )
+    programs = programs_with({plan.pk for plan in plans})
     for plan in plans:
         if plan.pk in counted:
             messages.error(
@@ -172,7 +176,46 @@ def refuse_deletion(request: HttpRequest, instances: Sequence[Any]) -> HttpRespo
                 )
                 % {"plan": plan, "count": counted[plan.pk]},
             )
-    return redirect(f"{PLANS}:list") if counted else None
+        elif programs.get(plan.pk):
+            names = [f"“{name}”" for name in programs[plan.pk]]
+            messages.error(
+                request,
+                ngettext(
+                    "“%(plan)s” cannot be deleted: it is part of what the program %(programs)s promises, or has "
+                    "promised.",
+                    "“%(plan)s” cannot be deleted: it is part of what the programs %(programs)s promise, or have "
+                    "promised.",
+                    len(names),
+                )
+                % {"plan": plan, "programs": join_words(names)},
+            )
+    return redirect(f"{PLANS}:list") if counted or programs else None
+
+
+def programs_with(plan_ids: set[int]) -> dict[int, list[str]]:
+    """The names of the programs with a rule about each of these plans, as drafted now or as ever published."""
+    found: dict[int, list[str]] = {}
+    rules = [
+        (program.name, rule.options)
+        for program in Program.objects.select_related("latest_revision").prefetch_related("rules")
+        for rule in latest(program).rules.all()
+    ]
+    rules += [
+        (data.get("name", ""), rule.get("options"))
+        for data in Terms.objects.values_list("data", flat=True)
+        for rule in data.get("rules", ())
+    ]
+    for name, options in rules:
+        options = options or {}
+        for pk in plan_ids & {options.get(GIVEN), *(options.get(BOUGHT) or ())}:
+            if name not in found.setdefault(pk, []):
+                found[pk].append(name)
+    return found
+
+
+def latest(program: Program) -> Program:
+    revision = program.latest_revision
+    return program if revision is None else revision.as_object()
 
 
 class PlanViewSet(SnippetViewSet):

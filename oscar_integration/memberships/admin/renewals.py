@@ -72,6 +72,15 @@ def total_of(renewal: Renewal) -> str:
     return money(amount, renewal.currency)
 
 
+def refusal_words(renewal: Renewal) -> str:
+    """How often, and why the last time; also why it could not be charged at all."""
+    if not renewal.attempt:
+        return renewal.refusal
+    if not renewal.refusal:
+        return str(renewal.attempt)
+    return gettext("%(count)s: %(reason)s") % {"count": renewal.attempt, "reason": renewal.refusal}
+
+
 def may_be_tried(renewal: Renewal) -> bool:
     return renewal.state == Renewal.State.PAST_DUE
 
@@ -119,18 +128,12 @@ class RenewalIndexView(RecordIndexView):
                 classname=MINOR,
                 accessor=lambda renewal: money(renewal.charge, renewal.currency) if renewal.charge else "",
             ),
-            Column(
-                "attempt",
-                label=_("Refusals"),
-                classname=MINOR,
-                accessor=lambda renewal: renewal.attempt or "",
-            ),
+            Column("refusal", label=_("Refusals"), classname=MINOR, accessor=refusal_words),
             MomentColumn(
                 "next_attempt_at",
                 label=_("Next attempt"),
                 accessor=lambda renewal: renewal.next_attempt_at if renewal.is_open else None,
             ),
-            Column("refusal", label=_("Refused because"), accessor="refusal", classname=MINOR),
             ButtonColumn(
                 "try",
                 label=_("Try again"),
