@@ -124,8 +124,9 @@ def test_tables_that_are_gone_already_are_in_no_way(
     members: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     step = Memberships()
-    assert step.plan() and list(step.owed())
+    assert step.plan() and [line.kind for line in step.owed()]
     monkeypatch.setattr(connection.introspection, "table_names", lambda *args, **kwargs: ["auth_user"])
     with django_assert_num_queries(0):
-        assert step.plan() == step.obstacles(payments_over=False) == list(step.owed()) == []
+        assert step.plan() == step.obstacles(payments_over=False) == []
+        assert list(step.owed()) == []
         step.carry_out(lambda words: None)
