@@ -105,7 +105,7 @@ def _give(posting: Posting) -> None:
     own = Membership.objects.filter(user=posting.user, plan=plan).exclude(state=Membership.State.ENDED)
     has_own = own.filter(Q(access_until=None) | Q(access_until__gt=posting.now)).exists()
     other = None
-    if options[PROLONGS] and not has_own:
+    if options[PROLONGS] and not plan.is_trial and not has_own:
         other = _running(posting.user, posting.now)
     promised = copy(plan)
     promised.period_length, promised.period_unit = options[PERIOD]["length"], options[PERIOD]["unit"]

@@ -341,9 +341,11 @@ def test_an_order_that_was_never_paid_is_no_trial(earn: Any, camille: Any) -> No
     assert earn(trial).posted == 1
 
 
-def test_the_same_reward_may_give_it_again(earn: Any, day_pass: Plan) -> None:
+def test_the_same_reward_may_give_it_again(earn: Any, day_pass: Plan, clock: Any) -> None:
     reward = earn(day_pass)
+    clock.move_to(NOW + timedelta(hours=2))
     settle_order(reward, "Cancelled")
+    assert Period.objects.get().starts_at == NOW
     settle_order(reward, "Complete")
     assert (reward.posted, reward.state) == (1, "given")
     assert_one_period_each()
