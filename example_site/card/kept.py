@@ -28,3 +28,14 @@ def keep_card(user: Any, token: str) -> StoredCard:
 
 def card_of(user: Any) -> StoredCard | None:
     return StoredCard.objects.filter(user=user).first()
+
+
+def pays_what_is_due(user: Any) -> bool:
+    """The customer has another card now: have what was declined charged again soon. Whether there was something."""
+    if not apps.is_installed("oscar_integration.memberships"):
+        return False
+    from oscar_integration.memberships.models import Membership
+    from oscar_integration.memberships.renewals import try_soon
+
+    declined = Membership.objects.filter(user=user, state=Membership.State.PAST_DUE)
+    return sum(try_soon(pk) for pk in declined.values_list("pk", flat=True)) > 0

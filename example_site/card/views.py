@@ -62,6 +62,8 @@ def card_page(request: HttpRequest) -> HttpResponse:
                 messages.success(
                     request, _("Your renewals are charged to %(card)s from now on.") % {"card": card.label}
                 )
+                if kept.pays_what_is_due(request.user):
+                    messages.info(request, _("What is due is charged to it within the hour."))
                 return redirect("account_card:page")
     context = {
         "card": card,

@@ -29,7 +29,7 @@ JULIE, PAULINE = address_of("Julie", "Perrot"), address_of("Pauline", "Rousseau"
 def regulars(shop: Shop) -> None:
     """10 € for the first friend, a mat for the third, a badge for the fifth."""
     # What makes them regulars: three orders, or 300 €.
-    buys(shop, 92, "17:20", _for_oneself(GAELLE, "MEMBER-YEAR"))
+    buys(shop, 92, "17:20", _for_oneself(GAELLE, "MEMBER-YEAR", keep_card=True))
     buys(shop, 92, "18:05", _for_oneself(ROZENN, "WORKSHOP-SEA", "STRAP"))
     for days_ago, sku in ((92, "TEA"), (91, "SOCKS"), (90, "PASS-1")):
         buys(shop, days_ago, "19:45", _for_oneself(MATHIS, sku, pick_up=True, key=f"Mathis {sku}"))
@@ -57,13 +57,14 @@ def regulars(shop: Shop) -> None:
 
     # Gaëlle: two friends so far. She is a member, too: the program that comes first is hers.
     buys(shop, 50, "11:45", Buys("Bastien", "Picard", ("LEGGINGS-L",), GAELLE.email, "messenger"))
-    buys(shop, 31, "20:30", Buys("Clara", "Vasseur", ("MEMBER-MONTH",), GAELLE.email, as_whom="account"))
+    clara = Buys("Clara", "Vasseur", ("MEMBER-MONTH",), GAELLE.email, as_whom="account", keep_card=True)
+    buys(shop, 31, "20:30", clara)
 
 
 def members(shop: Shop) -> None:
     """20 % of the workshops that a friend buys and 5 % of each order, for three orders, as credit for 45 days."""
-    buys(shop, 92, "20:40", _for_oneself(MAUD, "MEMBER-MONTH"))
-    buys(shop, 91, "09:30", _for_oneself(ERWAN, "MEMBER-MONTH"))
+    buys(shop, 92, "20:40", _for_oneself(MAUD, "MEMBER-MONTH", keep_card=True))
+    buys(shop, 91, "09:30", _for_oneself(ERWAN, "MEMBER-MONTH", keep_card=True))
     shop.at(88, "11:00", lambda: programs.members(shop.editor, shop.landing_page))
     shop.at(87, "18:20", lambda: opens_account(MAUD))
     shop.at(87, "18:40", lambda: opens_account(ERWAN))
@@ -116,7 +117,12 @@ def passing_it_on(shop: Shop) -> None:
     buys(shop, 22, "18:50", Buys("Arthur", "Masson", ("LEGGINGS-M",), as_whom="same", keeps=True))
 
     # A membership brings more leaves; and somebody has the block in the basket.
-    buys(shop, 15, "20:35", Buys("Ewen", "Prigent", ("MEMBER-MONTH",), PAULINE, as_whom="account"))
+    buys(
+        shop,
+        15,
+        "20:35",
+        Buys("Ewen", "Prigent", ("MEMBER-MONTH",), PAULINE, as_whom="account", keep_card=True),
+    )
     shop.at(6, "22:10", lambda: fill_and_leave(shop, "Lise", PAULINE, "whatsapp", "MAT-CORK"))
 
 

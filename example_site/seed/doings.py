@@ -5,7 +5,7 @@ Visitors send requests; the manager's actions are those behind the dashboard's b
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -109,6 +109,8 @@ class Buys:
     email: str = ""
     street: dict[str, str] = field(default_factory=dict)
     card: str = ACCEPTED
+    # For renewals.
+    keep_card: bool = False
     # What goes wrong before the order: a declined card, the bank's page left.
     first_try: str = ""
     types_code: bool = False
@@ -159,7 +161,7 @@ class Buys:
             visitor.pay(ASKS_THE_BANK, self.first_try)
         if self.credit:
             visitor.use_credit(self.credit)
-        shop.orders[self.key or self.name] = visitor.pay(self.card)
+        shop.orders[self.key or self.name] = visitor.pay(self.card, keep=self.keep_card)
         if self.keeps:
             shop.visitors[self.name] = visitor
         if self.as_whom == "guest" and "/r/" in visitor.thank_you:
@@ -203,7 +205,18 @@ def buys(
     sent: float | None = 1.6,
 ) -> None:
     """Somebody orders; `paid` and `sent` count in days from then, None for not yet."""
-    moment, key = shop.clock.moment(days_ago, hour), purchase.key or purchase.name
+    buys_at(shop, shop.clock.moment(days_ago, hour), purchase, paid=paid, sent=sent)
+
+
+def buys_at(
+    shop: Shop,
+    moment: datetime,
+    purchase: Buys,
+    *,
+    paid: float | None = 0.2,
+    sent: float | None = 1.6,
+) -> None:
+    key = purchase.key or purchase.name
     shop.clock.plan(moment, lambda: purchase(shop))
     if paid is not None:
         shop.clock.plan(moment + timedelta(days=paid), lambda: pay(shop, key))

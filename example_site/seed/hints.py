@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.utils import timezone, translation
 from oscar.core.loading import get_model
 
 from example_site.seed.circles import JULIE, PAULINE
-from example_site.seed.people import ADVOCATES, CIRCLES, FRIENDS
+from example_site.seed.people import ADVOCATES, CIRCLES, FRIENDS, MEMBERS
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account
 from wagtail_referrals.programs import pick_terms
@@ -41,6 +42,9 @@ def hints() -> list[str]:
             "What is waiting:",
             *_waiting(),
             "",
+            "Memberships, under Marketing > Memberships:",
+            *(_memberships() if apps.is_installed("oscar_integration.memberships") else ()),
+            "",
             "Step by step, with all of it: docs/tutorials/first-referral.md",
         ]
 
@@ -57,7 +61,8 @@ def _share_links() -> Iterator[str]:
 
 def _links_of_circles() -> Iterator[str]:
     """With the audience that decides, and where the customer stands."""
-    for email in [*(person.email for person in CIRCLES), JULIE, PAULINE]:
+    members = [person.email for person in MEMBERS[:2]]
+    for email in [*(person.email for person in CIRCLES), JULIE, PAULINE, *members]:
         user = User.objects.filter(email=email).first()
         advocate = people.find_advocate(user) if user is not None else None
         offer = pick_terms(site_id=None, user_id=user.pk) if user is not None else None
@@ -114,6 +119,36 @@ def _waiting() -> Iterator[str]:
         yield f"  The next waiting period ends on {until:%d %B at %H:%M} ({_referrer(referral)})"
     for referral in Referral.objects.filter(state=Referral.State.TO_CHECK).select_related("advocate")[:1]:
         yield f"  One referral is to be checked, under Marketing > Referrals ({_referrer(referral)})"
+
+
+def _memberships() -> Iterator[str]:
+    """Whose renewal comes next and how it is paid, whose card was declined, and what staff have to see to."""
+    from oscar_integration.memberships.models import Membership, Period
+    from oscar_integration.memberships.renewals import forecast
+
+    now = timezone.now()
+    members = Membership.objects.select_related("plan", "user")
+    known = [person.email for person in [*CIRCLES, *MEMBERS]]
+    running = members.filter(state=Membership.State.ACTIVE, user__email__in=known)
+    for membership in running.order_by("ends_at"):
+        coming = forecast(membership, now)
+        if coming is None:
+            continue
+        yield (
+            f"  {membership.user.email}: {membership.plan} renews on "
+            f"{timezone.localtime(coming.due_at):%d %B at %H:%M}, "
+            f"{credit.format_money(coming.credit, coming.currency)} of "
+            f"{credit.format_money(coming.total, coming.currency)} by credit"
+        )
+    for membership in members.filter(state=Membership.State.PAST_DUE, user__email__in=known):
+        until = timezone.localtime(membership.access_until)
+        yield f"  {membership.user.email}: the card was declined; may come until {until:%d %B at %H:%M}"
+    used = Period.objects.filter(shortfall_closed_at=None, shortfall_uses__gt=0).count()
+    yield f"  Passes that were taken back after they had been used: {used}"
+    yield (
+        "  With Salomé's link register, come once (at the Check-in there), buy the monthly membership: her credit pays "
+        "her next renewal first."
+    )
 
 
 def _referrer(referral: Referral) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from example_site.card.gateway import ASKS_THE_BANK, DECLINED
-from example_site.seed import circles, programs
+from example_site.seed import circles, members, programs
 from example_site.seed.clock import MovingClock
 from example_site.seed.doings import (
     Buys,
@@ -85,6 +85,7 @@ def tell(shop: Shop) -> None:
     circles.regulars(shop)
     circles.members(shop)
     circles.passing_it_on(shop)
+    members.members(shop)
     lately(shop)
     passers_by(shop)
 

@@ -134,6 +134,14 @@ class Visitor:
             raise WentWrong(f"{self.name}: no reward to use")
         self.post(found[1], {})
 
+    def switch_renewal_off(self) -> None:
+        """Press the button on "Your memberships": one of them renews by itself no more."""
+        page = self.get(self.address("memberships:list")).content.decode()
+        found = re.search(r'action="([^"]+/renewal/)"', page)
+        if found is None:
+            raise WentWrong(f"{self.name}: no renewal to switch off")
+        self.post(found[1], {"on": "0"})
+
     # Wagtail
 
     def sign_in_as_staff(self, email: str) -> None:
@@ -150,6 +158,12 @@ class Visitor:
             "token": _value(self.get(address).content.decode(), "token"),
         }
         self.post(address, fields)
+
+    def refuse(self, referral: int, why: str) -> None:
+        """Refuse a referral that was held, on its page in the admin."""
+        page = self.get(reverse("wagtail_referrals_referrals:inspect", args=[referral])).content.decode()
+        fields = {"outcome": "refuse", "note": why, "seen": _value(page, "seen")}
+        self.post(reverse("wagtail_referrals_referrals:review", args=[referral]), fields)
 
     # Checkout
 
@@ -173,20 +187,18 @@ class Visitor:
             {"action": "referral-credit", "use": "on", "amount": amount},
         )
 
-    def preview(self, card: str) -> Any:
-        fields = _card_fields(card) if card else {}
-        return self.post(self.address("checkout:preview"), fields, 200)
-
-    def pay(self, card: str = gateway.ACCEPTED, answer: str = "confirm") -> Any:
+    def pay(self, card: str = gateway.ACCEPTED, answer: str = "confirm", keep: bool = False) -> Any:
         """Look at the preview and place the order; the order, or None when the bank or the customer said no.
 
         `answer` is what is clicked on the bank's page: confirm, refuse, leave. Without a card, credit pays for all.
+        `keep`: the box "Keep this card for renewals" stays ticked.
         """
+        fields = (_card_fields(card) if card else {}) | ({"card-keep": "on"} if keep else {})
         if card:
-            self.preview(card)
+            self.post(self.address("checkout:preview"), fields, 200)
         else:
             self.get(self.address("checkout:preview"))
-        fields = {"action": "place_order", **(_card_fields(card) if card else {})}
+        fields["action"] = "place_order"
         declined = card == gateway.DECLINED
         response = self.post(self.address("checkout:preview"), fields, 200 if declined else 302)
         if declined:

@@ -62,6 +62,7 @@ def test_every_state_of_a_referral_can_be_seen(lived: str) -> None:
         ("complete", "cap"),
         ("refused", "own_link"),
         ("refused", "existing_customer"),
+        ("refused", "reviewer"),
         ("taken_back", "refunded"),
         ("expired", "window"),
     }
@@ -86,7 +87,7 @@ def test_every_state_of_a_program_can_be_seen(lived: str) -> None:
     programs = list(Program.objects.all())
     states = program_states(programs, now=NOW)
     assert Counter(str(state) for state in states.values()) == {
-        "open": 4,
+        "open": 6,
         "draft": 1,
         "expired": 1,
         "used_up": 1,
@@ -284,6 +285,10 @@ def test_orders_come_by_links_and_without_and_their_mails_are_sent(lived: str) -
         ("reward_given", "sent"),
         ("reward_taken_back", "sent"),
         ("credit_expiring", "sent"),
+        ("membership_renews", "sent"),
+        ("membership_renewed", "sent"),
+        ("membership_declined", "sent"),
+        ("membership_ended", "sent"),
     }
 
 
