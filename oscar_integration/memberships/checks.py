@@ -12,11 +12,14 @@ from typing import Any, Final
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core import checks
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import override
 
 from oscar_integration import conf
 from wagtail_referrals.checks import takes
 
+INCLUDE: Final = 'path("memberships/", include("oscar_integration.memberships.urls"))'
 LOST: Final = "renewals that credit does not pay wholly fail, and the memberships end"
 # What the class has to do, with the arguments that each method is called with.
 METHODS: Final = {"charge": "request", "card": "user"}
@@ -95,4 +98,24 @@ def _problem(factory: Any) -> str | None:
     return None
 
 
-CHECKS: Final = (check_app_order, check_cards)
+def check_urls(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """W015: the customer's page."""
+    try:
+        with override(settings.LANGUAGE_CODE):
+            reverse("memberships:list")
+    except NoReverseMatch:
+        return [
+            checks.Warning(
+                "The addresses of memberships are not included: customers have no page on which they see their "
+                "memberships, and cannot switch a renewal off.",
+                hint=f"Add {INCLUDE} to the project's urls.py, beside Oscar's addresses.",
+                id="oscar_integration.W015",
+            )
+        ]
+    except Exception:
+        # An URL configuration that cannot be read: Django says so.
+        return []
+    return []
+
+
+CHECKS: Final = (check_app_order, check_cards, check_urls)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.urls import include, path
 
 from oscar_integration import checks as shop_checks
 from oscar_integration.memberships import checks
-from tests.checks import Mistake, say
+from tests.checks import Mistake, say, urls
 
 HERE = "tests.memberships.test_checks"
 
@@ -127,6 +128,14 @@ def test_the_app_comes_after_the_one_that_it_belongs_to(
         (found,) = checks.check_app_order()
     assert say([found]) == ["oscar_integration.E008"] and words in found.msg
     assert checks.check_app_order() == []
+
+
+def test_addresses_that_are_not_included(settings: Any) -> None:
+    assert checks.check_urls() == []
+    settings.ROOT_URLCONF = urls()
+    assert say(checks.check_urls()) == ["oscar_integration.W015"]
+    settings.ROOT_URLCONF = urls(path("a/", include("oscar_integration.memberships.urls")))
+    assert checks.check_urls() == []
 
 
 def test_cards_for_nothing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
