@@ -21,7 +21,7 @@ from oscar_integration.memberships.codes import spaced
 from oscar_integration.memberships.models import Membership, Plan, Renewal, Use
 from oscar_integration.memberships.opening import take_back
 from oscar_integration.memberships.settle import settle
-from oscar_integration.memberships.uses import record_use
+from oscar_integration.memberships.uses import record_use, undo_use
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from wagtail_referrals import people
 
@@ -291,11 +291,16 @@ def test_a_name_also_shows_why_there_is_no_button(
     assert answer.content.decode().count("Record a visit") == 1
     assert text.index("Record a visit") < text.index("No uses are left.")
     assert "It ended" not in text
-    # An undone visit opens the one before the last: that one is shown, not the last.
+    # An undone visit opens the pass before the last one: of passes that one is shown, and no other.
     second = give(camille, friends_pass, now=NOW + 40 * DAY)
-    record_use(second, key="2", how="list", by=None)
-    text = text_of(typed(desk, "camille"))
-    assert text.count("No uses are left.") == 1
+    last = record_use(second, key="2", how="list", by=None)
+    third = give(camille, friends_pass, now=NOW + 40 * DAY)
+    record_use(third, key="3", how="list", by=None)
+    assert text_of(typed(desk, "camille")).count("No uses are left.") == 1
+    undo_use(last, None)
+    answer = typed(desk, "camille")
+    assert "No uses are left." not in text_of(answer)
+    assert answer.content.decode().count("Record a visit") == 2
 
 
 def test_many_of_one_name(desk: Client, friends_pass: Plan) -> None:
@@ -323,6 +328,8 @@ def test_who_may_come(desk: Client, camille: Any, friends_pass: Plan, clock: Any
     assert re.search(
         r"Léa Aubert .*Monthly any number 04/10/2026 today, .*Camille Laurent .* 1 04/10/2026 ", text
     )
+    undo_use(Use.objects.get(key="2"), None)
+    assert "today" not in text_of(desk.get(DESK)).split("Today's visits")[0]
     text = text_of(desk.get(DESK, {"plan": monthly.pk})).split("Today's visits")[0]
     assert "Léa" in text and "Camille" not in text
     # The filter stays when something was recorded from the list.

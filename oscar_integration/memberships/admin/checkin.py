@@ -293,7 +293,7 @@ def found_by_name(text: str, now: datetime) -> QuerySet[Membership]:
 
 def last_visits(rows: list[Membership]) -> dict[int, datetime]:
     """When each of them came last. 1 query."""
-    visits = Use.objects.filter(membership__in=rows, undone_at=None).order_by()
+    visits = Use.objects.filter(membership__in=rows, undone_at=None)
     return dict(visits.values_list("membership").annotate(last=Max("used_at")))
 
 
