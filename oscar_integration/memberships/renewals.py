@@ -536,33 +536,38 @@ def _finish(pk: int, charge: Charge | None, now: datetime) -> None:
         if renewal is None or renewal.state == State.DONE:
             # Another worker, whose lease was over in the meantime.
             return
-        membership = renewal.membership
-        if charge is not None:
-            renewal.charge_reference, renewal.charge_label = charge.reference[:128], charge.label[:60]
-        if membership.user is None:
-            _lose(renewal, now)
-            return
-        until = membership.access_until
-        lapsed = until is not None and until + SWEEPS <= now
-        with _language(membership.user):
-            order = placing.place(renewal, charge)
-        renewal.state, renewal.ended_at, renewal.refusal = State.DONE, now, ""
-        renewal.next_attempt_at = renewal.leased_until = None
-        renewal.save()
-        period = add_period(
-            user=membership.user,
-            plan=membership.plan,
-            key=f"renewal:{renewal.pk}",
-            origin=Period.Origin.RENEWAL,
-            kind=Period.Kind.RENEWAL,
-            now=now,
-            # Without a gap, unless the doors were closed to the customer for longer than between two sweeps.
-            counts_from=now if lapsed else renewal.due_at,
-            membership=membership,
-            order_number=str(renewal.order_number),
-            line_id=order.lines.values_list("pk", flat=True).order_by("pk").first(),
-        )
-        announcing.tell_renewed(renewal, until=period.ends_at, now=now)
+        _complete(renewal, charge, now)
+
+
+def _complete(renewal: Renewal, charge: Charge | None, now: datetime) -> None:
+    """Under its lock, in the caller's transaction."""
+    membership = renewal.membership
+    if charge is not None:
+        renewal.charge_reference, renewal.charge_label = charge.reference[:128], charge.label[:60]
+    if membership.user is None:
+        _lose(renewal, now)
+        return
+    until = membership.access_until
+    lapsed = until is not None and until + SWEEPS <= now
+    with _language(membership.user):
+        order = placing.place(renewal, charge)
+    renewal.state, renewal.ended_at, renewal.refusal = State.DONE, now, ""
+    renewal.next_attempt_at = renewal.leased_until = None
+    renewal.save()
+    period = add_period(
+        user=membership.user,
+        plan=membership.plan,
+        key=f"renewal:{renewal.pk}",
+        origin=Period.Origin.RENEWAL,
+        kind=Period.Kind.RENEWAL,
+        now=now,
+        # Without a gap, unless the doors were closed to the customer for longer than between two sweeps.
+        counts_from=now if lapsed else renewal.due_at,
+        membership=membership,
+        order_number=str(renewal.order_number),
+        line_id=order.lines.values_list("pk", flat=True).order_by("pk").first(),
+    )
+    announcing.tell_renewed(renewal, until=period.ends_at, now=now)
 
 
 # Refused
@@ -624,6 +629,23 @@ def _lose(renewal: Renewal, now: datetime) -> None:
         credit.release(order_number=renewal.order_number, now=now)
     renewal.refusal = _("The account was deleted while its card was being charged: give back what was taken.")
     _give_up(renewal, now, cause=SHOP, card=None)
+
+
+# Trying it out
+
+
+def rehearse(membership: Membership, charge: Charge, *, now: datetime) -> Renewal:
+    """Renew it here and now, all but the charge: as if ``charge`` had come of it. The shop's cards are not asked.
+
+    For the doctor, within a transaction that is rolled back. Raises ``CannotRenew``, and what the shop's own code does.
+    """
+    plan_renewals(now, membership.pk)
+    renewal = membership.renewals.select_related("membership__plan", "membership__user").latest("number")
+    priced = _price(renewal)
+    renewal.announced_at, renewal.announced_total, renewal.currency = now, priced.total, priced.currency
+    _agree(renewal, now, now + LEASE, _Wallet(Card(charge.label)))
+    _complete(renewal, charge if renewal.rest else None, now)
+    return renewal
 
 
 # Reading
