@@ -323,7 +323,7 @@ def _running(membership: Any, forecasts: Mapping[int, Forecast], orders: set[str
         state_words=capfirst(str(membership.get_state_display())),
         days="" if waits else _days(membership.starts_at, membership.ends_at),
         waits_for=source_of(unpaid[0], orders) if waits and unpaid else None,
-        code="" if waits else spaced(membership.code),
+        code=spaced(membership.code),
         uses_left=None if waits else membership.uses_left,
         uses_note=uses_note,
         trouble=trouble_words(membership, next(iter(membership.open_renewals), None)) if past_due else [],

@@ -244,6 +244,8 @@ def test_periods_and_visits_are_folded(page: Any, lea: Any, plan: Any, clock: An
         f"April 10, 2026 to May 10, 2026 order {Period.objects.latest('pk').order_number} comes after the present one",
         "March 10, 2026 to April 10, 2026 given by us",
     ]
+    # The last one was undone.
+    assert visits.li.text == "March 11, 2026, 6:30 a.m."
     assert len(visits.select("li")) == 20 and "Those before these are not shown." in history.text
     # Where it came from is more than one thing now.
     assert facts(soup)["Runs"] == "March 10, 2026 to May 10, 2026"
