@@ -24,7 +24,7 @@ def die(now: str, renewals: list[int], sweeps: int = 0) -> dict[str, Any]:
         died = [
             step
             for number, step in enumerate(range(2, 2 + 3 * sweeps, 3))
-            if die_after(step, lambda at=moment + number * NEXT_WORKER: renew_due(at))  # type: ignore[misc]
+            if die_after(step, lambda at=moment + number * NEXT_WORKER: renew_due(at))
         ]
         return {"died": died, "moment": (moment + sweeps * NEXT_WORKER).isoformat()}
     # What is read once in a process has been read, as in a shop that runs.
@@ -33,7 +33,7 @@ def die(now: str, renewals: list[int], sweeps: int = 0) -> dict[str, Any]:
     died = [
         step
         for step, pk in zip(spread(steps, len(renewals) - 2), renewals[2:], strict=True)
-        if die_after(step, lambda pk=pk: renew(pk, now=moment))  # type: ignore[misc]
+        if die_after(step, lambda pk=pk: renew(pk, now=moment))
     ]
     assert timezone.is_aware(moment)
     return {"steps": steps, "died": died}

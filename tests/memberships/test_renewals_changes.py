@@ -47,9 +47,7 @@ MINUTE = timedelta(minutes=1)
 # The customer's mind
 
 
-def test_switched_off_it_ends_when_it_is_paid_until(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_switched_off_it_ends_when_it_is_paid_until(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - 7 * DAY)
     found = switch_renewal(member.pk, False, DUE - 6 * DAY)
     assert found is not None
@@ -64,7 +62,7 @@ def test_switched_off_it_ends_when_it_is_paid_until(
 
 
 def test_who_changes_their_mind_twice_has_the_same_renewal(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - 7 * DAY)
     for on in (False, True, False, True, True):
@@ -77,7 +75,7 @@ def test_who_changes_their_mind_twice_has_the_same_renewal(
 
 
 def test_switched_on_again_after_the_announcement_was_missed(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     switch_renewal(member.pk, False, NOW)
     until(DUE - DAY)
@@ -92,7 +90,7 @@ def test_switched_on_again_after_the_announcement_was_missed(
 
 
 def test_switched_off_while_it_is_charged_it_is_the_last_one(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - DAY)
     bank.after = lambda request: switch_renewal(member.pk, False, DUE)
@@ -104,7 +102,7 @@ def test_switched_off_while_it_is_charged_it_is_the_last_one(
 
 
 def test_switched_off_while_it_is_past_due_it_ends_at_once(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     bank.declines[member.user.pk] = "No."
     until(DUE)
@@ -115,9 +113,7 @@ def test_switched_off_while_it_is_past_due_it_ends_at_once(
     assert (renewal_of(member).state, len(bank.asked)) == (State.CALLED_OFF, 1)
 
 
-def test_an_editor_who_lets_the_plan_renew_no_more(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_an_editor_who_lets_the_plan_renew_no_more(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - 7 * DAY)
     type(member.plan).objects.filter(pk=member.plan_id).update(renews=False)
     at(DUE)
@@ -127,13 +123,13 @@ def test_an_editor_who_lets_the_plan_renew_no_more(
 # More of it
 
 
-def buy(member: Membership, now: Any) -> None:
+def buy(member: Any, now: Any) -> None:
     """The customer buys another month."""
     give(member.user, member.plan, now=now, origin=Period.Origin.ORDER)
 
 
 def test_who_buys_it_for_longer_is_told_and_charged_later(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - 7 * DAY)
     buy(member, DUE - 6 * DAY)
@@ -145,9 +141,7 @@ def test_who_buys_it_for_longer_is_told_and_charged_later(
     assert fresh(member).ends_at == NEXT.replace(month=6)
 
 
-def test_bought_while_past_due_it_is_not_charged_again(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_bought_while_past_due_it_is_not_charged_again(member: Any, bank: Bank, at: Any, until: Any) -> None:
     bank.declines[member.user.pk] = "No."
     until(DUE)
     buy(member, DUE + timedelta(hours=1))
@@ -161,7 +155,7 @@ def test_bought_while_past_due_it_is_not_charged_again(
 
 
 def test_bought_while_it_is_charged_both_are_the_customers(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - DAY)
     bank.after = lambda request: buy(member, DUE)
@@ -170,9 +164,7 @@ def test_bought_while_it_is_charged_both_are_the_customers(
     assert len(orders_of(member)) == 1
 
 
-def test_an_order_of_the_customers_own_is_no_renewal(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_an_order_of_the_customers_own_is_no_renewal(member: Any, bank: Bank, at: Any, until: Any) -> None:
     """And a renewal's order opens nothing beside its period."""
     order = pay(place(member.plan, user=member.user))
     rewards.sweep(now=NOW + DAY)
@@ -182,7 +174,7 @@ def test_an_order_of_the_customers_own_is_no_renewal(
     assert Period.objects.filter(order_number=renewed.number).count() == 1
 
 
-def test_what_ends_is_not_renewed(member: Membership, bank: Bank, at: Any, until: Any) -> None:
+def test_what_ends_is_not_renewed(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - 7 * DAY)
     member.periods.update(taken_back_at=DUE - 3 * DAY, taken_back_reason=Membership.Reason.STAFF)
     settle(member.pk, now=DUE - 3 * DAY)
@@ -194,7 +186,7 @@ def test_what_ends_is_not_renewed(member: Membership, bank: Bank, at: Any, until
 # The account
 
 
-def test_an_account_that_is_closed(member: Membership, bank: Bank, at: Any, until: Any) -> None:
+def test_an_account_that_is_closed(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - 7 * DAY)
     get_user_model().objects.filter(pk=member.user.pk).update(is_active=False)
     at(DUE)
@@ -202,7 +194,7 @@ def test_an_account_that_is_closed(member: Membership, bank: Bank, at: Any, unti
 
 
 def test_an_account_that_is_deleted(
-    member: Membership, bank: Bank, at: Any, until: Any, django_capture_on_commit_callbacks: Any
+    member: Any, bank: Bank, at: Any, until: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     until(DUE - 7 * DAY)
     with django_capture_on_commit_callbacks(execute=True):
@@ -212,7 +204,7 @@ def test_an_account_that_is_deleted(
 
 
 def test_an_account_that_is_deleted_while_nobody_knows(
-    member: Membership, bank: Bank, at: Any, until: Any, caplog: Any
+    member: Any, bank: Bank, at: Any, until: Any, caplog: Any
 ) -> None:
     has_credit(member.user, "12.00")
     until(DUE - DAY)
@@ -232,7 +224,7 @@ def test_an_account_that_is_deleted_while_nobody_knows(
 
 
 def test_an_account_that_is_deleted_while_the_card_is_charged(
-    member: Membership, bank: Bank, at: Any, until: Any, caplog: Any
+    member: Any, bank: Bank, at: Any, until: Any, caplog: Any
 ) -> None:
     until(DUE - DAY)
     bank.after = lambda request: get_user_model().objects.get(pk=member.user.pk).delete()
@@ -245,35 +237,35 @@ def test_an_account_that_is_deleted_while_the_card_is_charged(
 # The shop, between the charge and the order
 
 
-def dearer(member: Membership) -> None:
+def dearer(member: Any) -> None:
     set_price(member.plan, "50.00")
 
 
-def cheaper(member: Membership) -> None:
+def cheaper(member: Any) -> None:
     set_price(member.plan, "10.00")
 
 
-def without_price(member: Membership) -> None:
+def without_price(member: Any) -> None:
     member.plan.product.stockrecords.update(price=None)
 
 
-def with_an_offer(member: Membership) -> None:
+def with_an_offer(member: Any) -> None:
     site_offer("Late", "50", member.plan.product)
 
 
-def in_another_currency(member: Membership) -> None:
+def in_another_currency(member: Any) -> None:
     member.plan.product.stockrecords.update(price_currency="USD")
 
 
-def sold_no_more(member: Membership) -> None:
+def sold_no_more(member: Any) -> None:
     type(member.plan).objects.update(product=None)
 
 
-def without_its_basket(member: Membership) -> None:
+def without_its_basket(member: Any) -> None:
     Basket.objects.filter(owner=member.user).delete()
 
 
-def without_its_basket_and_dearer(member: Membership) -> None:
+def without_its_basket_and_dearer(member: Any) -> None:
     without_its_basket(member)
     dearer(member)
 
@@ -291,9 +283,7 @@ def without_its_basket_and_dearer(member: Membership) -> None:
         without_its_basket_and_dearer,
     ],
 )
-def test_the_order_is_what_was_charged(
-    change: Any, member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_the_order_is_what_was_charged(change: Any, member: Any, bank: Bank, at: Any, until: Any) -> None:
     has_credit(member.user, "12.00")
     until(DUE - DAY)
     bank.after = lambda request: change(member)
@@ -307,9 +297,7 @@ def test_the_order_is_what_was_charged(
     assert_audit_clean(only=("ledger",))
 
 
-def test_an_offer_that_ended_meanwhile_was_agreed(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_an_offer_that_ended_meanwhile_was_agreed(member: Any, bank: Bank, at: Any, until: Any) -> None:
     offer = site_offer("Spring", "10", member.plan.product)
     until(DUE - DAY)
     bank.after = lambda request: type(offer).objects.filter(pk=offer.pk).update(status="Suspended")
@@ -323,7 +311,7 @@ def test_an_offer_that_ended_meanwhile_was_agreed(
 
 
 def test_a_receiver_of_the_shop_that_fails_keeps_nobody_from_what_they_paid(
-    member: Membership, bank: Bank, until: Any, caplog: Any
+    member: Any, bank: Bank, until: Any, caplog: Any
 ) -> None:
     def fail(sender: Any, **kwargs: Any) -> None:
         raise LookupError("no request")
@@ -338,7 +326,7 @@ def test_a_receiver_of_the_shop_that_fails_keeps_nobody_from_what_they_paid(
 
 
 def test_an_order_that_cannot_be_placed_yet_is_placed_later(
-    member: Membership, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    member: Any, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until(DUE - DAY)
 
@@ -355,7 +343,7 @@ def test_an_order_that_cannot_be_placed_yet_is_placed_later(
 
 
 def test_credit_that_expired_while_nobody_knew_is_a_shortfall(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     """The amounts were agreed and may be charged: the order stands, and staff see what lacks."""
     has_credit(member.user, "12.00")
@@ -381,7 +369,7 @@ def test_credit_that_expired_while_nobody_knew_is_a_shortfall(
 
 
 def test_another_product_of_the_plan_is_announced_if_it_is_dearer(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - 7 * DAY)
     type(member.plan).objects.update(product=make_product("NEW", "33.00", sent=False))
@@ -392,7 +380,7 @@ def test_another_product_of_the_plan_is_announced_if_it_is_dearer(
 
 
 def test_a_renewal_of_another_currency_is_announced_anew(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - 7 * DAY)
     in_another_currency(member)
@@ -401,7 +389,7 @@ def test_a_renewal_of_another_currency_is_announced_anew(
 
 
 def test_a_shop_with_surcharges(
-    member: Membership, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    member: Any, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from oscar.apps.checkout.applicator import SurchargeApplicator
     from oscar.apps.checkout.surcharges import FlatCharge
@@ -417,7 +405,7 @@ def test_a_shop_with_surcharges(
     )
 
 
-def test_a_plan_that_two_workers_plan_at_once_has_one_renewal(member: Membership, bank: Bank) -> None:
+def test_a_plan_that_two_workers_plan_at_once_has_one_renewal(member: Any, bank: Bank) -> None:
     plan_renewals(NOW)
     Renewal.objects.bulk_create(
         [Renewal(membership=member, number=1, due_at=DUE, next_attempt_at=DUE, created_at=NOW)],

@@ -45,7 +45,7 @@ Basket = get_model("basket", "Basket")
 WORDS = "Your bank declined this card."
 
 
-def decline(bank: Bank, member: Membership) -> None:
+def decline(bank: Bank, member: Any) -> None:
     assert member.user is not None
     bank.declines[member.user.pk] = WORDS
 
@@ -58,7 +58,7 @@ def moments(bank: Bank) -> list[str]:
 
 
 def test_it_is_past_due_tried_again_and_ended_with_notice(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     decline(bank, member)
     until(DUE)
@@ -89,7 +89,7 @@ def test_it_is_past_due_tried_again_and_ended_with_notice(
 
 
 def test_a_card_that_is_changed_in_time_pays_without_a_gap(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     decline(bank, member)
     until(DUE)
@@ -102,7 +102,7 @@ def test_a_card_that_is_changed_in_time_pays_without_a_gap(
 
 
 def test_who_changes_the_card_need_not_wait_for_the_next_try(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     assert not try_soon(member.pk, DUE)
     decline(bank, member)
@@ -115,7 +115,7 @@ def test_who_changes_the_card_need_not_wait_for_the_next_try(
 
 
 def test_the_last_try_when_the_time_of_grace_ends_counts_from_the_old_end(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     decline(bank, member)
     until(DUE + 5 * DAY)
@@ -126,7 +126,7 @@ def test_the_last_try_when_the_time_of_grace_ends_counts_from_the_old_end(
 
 
 def test_credit_that_was_set_aside_is_free_while_it_is_past_due(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     has_credit(member.user, "12.00")
     decline(bank, member)
@@ -139,7 +139,7 @@ def test_credit_that_was_set_aside_is_free_while_it_is_past_due(
     assert_audit_clean()
 
 
-def test_who_is_past_due_pays_what_was_announced(member: Membership, bank: Bank, at: Any, until: Any) -> None:
+def test_who_is_past_due_pays_what_was_announced(member: Any, bank: Bank, at: Any, until: Any) -> None:
     decline(bank, member)
     until(DUE)
     set_price(member.plan, "36.00")
@@ -173,9 +173,7 @@ def test_a_plan_without_a_time_of_grace_is_renewed_by_a_sweep_that_comes_a_littl
     assert (fresh(member).state, fresh(member).ends_at) == (Membership.State.ACTIVE, NEXT)
 
 
-def test_grace_counts_from_when_it_could_be_charged(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_grace_counts_from_when_it_could_be_charged(member: Any, bank: Bank, at: Any, until: Any) -> None:
     """It was announced late, so it was charged late."""
     decline(bank, member)
     at(DUE + 3 * DAY)
@@ -185,7 +183,7 @@ def test_grace_counts_from_when_it_could_be_charged(
     assert fresh(member).state == Membership.State.PAST_DUE
 
 
-def test_no_card(member: Membership, bank: Bank, until: Any) -> None:
+def test_no_card(member: Any, bank: Bank, until: Any) -> None:
     bank.without_card.add(member.user.pk)
     until(DUE)
     assert (bank.asked, renewal_of(member).state) == ([], State.PAST_DUE)
@@ -194,7 +192,7 @@ def test_no_card(member: Membership, bank: Bank, until: Any) -> None:
     assert not Reservation.objects.exists()
 
 
-def test_a_shop_that_charges_no_cards(member: Membership, bank: Bank, settings: Any, until: Any) -> None:
+def test_a_shop_that_charges_no_cards(member: Any, bank: Bank, settings: Any, until: Any) -> None:
     settings.WAGTAIL_REFERRALS_OSCAR = {}
     open_bank()
     until(DUE + DAY)
@@ -204,7 +202,7 @@ def test_a_shop_that_charges_no_cards(member: Membership, bank: Bank, settings: 
     )
 
 
-def test_words_are_in_the_language_of_the_customer(member: Membership, bank: Bank, until: Any) -> None:
+def test_words_are_in_the_language_of_the_customer(member: Any, bank: Bank, until: Any) -> None:
     advocate = people.advocate_for(member.user)
     Advocate.objects.filter(pk=advocate.pk).update(language="fr")
     heard: list[str] = []
@@ -217,26 +215,26 @@ def test_words_are_in_the_language_of_the_customer(member: Membership, bank: Ban
 # What the shop cannot sell
 
 
-def no_product(member: Membership) -> None:
+def no_product(member: Any) -> None:
     member.plan.product.delete()
 
 
-def no_price(member: Membership) -> None:
+def no_price(member: Any) -> None:
     member.plan.product.stockrecords.update(price=None)
 
 
-def no_stockrecord(member: Membership) -> None:
+def no_stockrecord(member: Any) -> None:
     member.plan.product.stockrecords.all().delete()
 
 
-def sold_out(member: Membership) -> None:
+def sold_out(member: Any) -> None:
     product = member.plan.product
     product.product_class.track_stock = True
     product.product_class.save()
     product.stockrecords.update(num_in_stock=0)
 
 
-def has_to_be_sent(member: Membership) -> None:
+def has_to_be_sent(member: Any) -> None:
     product = member.plan.product
     product.product_class.requires_shipping = True
     product.product_class.save()
@@ -253,7 +251,7 @@ def has_to_be_sent(member: Membership) -> None:
     ],
 )
 def test_what_the_shop_cannot_sell_is_refused_in_words(
-    trouble: Any, words: str, member: Membership, bank: Bank, at: Any, until: Any
+    trouble: Any, words: str, member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     until(DUE - 7 * DAY)
     trouble(member)
@@ -269,9 +267,7 @@ def test_what_the_shop_cannot_sell_is_refused_in_words(
     assert fresh(member).ended_reason == Membership.Reason.NOT_PAID
 
 
-def test_what_cannot_be_announced_is_noted_and_mended(
-    member: Membership, bank: Bank, at: Any, until: Any
-) -> None:
+def test_what_cannot_be_announced_is_noted_and_mended(member: Any, bank: Bank, at: Any, until: Any) -> None:
     set_price(member.plan, "30.00")
     member.plan.product.stockrecords.update(price=None)
     until(DUE - 5 * DAY)
@@ -286,7 +282,7 @@ def test_what_cannot_be_announced_is_noted_and_mended(
     assert fresh(member).ends_at == NEXT
 
 
-def test_a_shop_that_mends_it_in_time_is_paid(member: Membership, bank: Bank, at: Any, until: Any) -> None:
+def test_a_shop_that_mends_it_in_time_is_paid(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - 7 * DAY)
     member.plan.product.stockrecords.update(price=None)
     at(DUE)
@@ -296,7 +292,7 @@ def test_a_shop_that_mends_it_in_time_is_paid(member: Membership, bank: Bank, at
 
 
 def test_a_shop_whose_prices_fail_is_not_asked_with_every_sweep(
-    member: Membership, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    member: Any, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     until(DUE - DAY)
     calls: list[Any] = []
@@ -319,7 +315,7 @@ def test_a_shop_whose_prices_fail_is_not_asked_with_every_sweep(
 
 
 def test_an_answer_that_never_came_is_asked_for_again_with_the_same_key(
-    member: Membership, bank: Bank, at: Any, until: Any
+    member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
     has_credit(member.user, "12.00")
     until(DUE - DAY)
@@ -348,7 +344,7 @@ def test_an_answer_that_never_came_is_asked_for_again_with_the_same_key(
     assert_audit_clean()
 
 
-def test_the_access_goes_on_while_nobody_knows(member: Membership, bank: Bank, at: Any, until: Any) -> None:
+def test_the_access_goes_on_while_nobody_knows(member: Any, bank: Bank, at: Any, until: Any) -> None:
     until(DUE - DAY)
 
     def cut(request: Any) -> None:
@@ -365,7 +361,7 @@ def test_the_access_goes_on_while_nobody_knows(member: Membership, bank: Bank, a
 
 
 def test_a_card_is_not_charged_inside_a_transaction(
-    member: Membership, bank: Bank, until: Any, monkeypatch: pytest.MonkeyPatch
+    member: Any, bank: Bank, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from oscar_integration.memberships import renewals
 
