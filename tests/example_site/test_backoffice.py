@@ -13,6 +13,8 @@ from oscar.core.loading import get_model
 from example_site.backoffice import orders
 from example_site.card.gateway import ACCEPTED
 from example_site.card.models import DemoCharge
+from example_site.seed.plans import seed_plans
+from oscar_integration.memberships.models import Membership
 from tests.example_site.conftest import Shopper
 
 D = Decimal
@@ -54,6 +56,32 @@ def test_what_is_not_sent_is_paid_at_the_checkout(
     source = order.sources.get()
     assert source.amount_debited == (order.total_incl_tax if status == "Paid" else D("0.00"))
     assert order.payment_events.filter(event_type__name="Paid").exists() is (status == "Paid")
+
+
+def test_a_guest_is_told_where_the_pass_waits_and_finds_it_there(catalogue: None, client: Any) -> None:
+    seed_plans()
+    someone = Shopper(client)
+    someone.add("PASS-10")
+    someone.as_guest("zoe@example.com")
+    client.get("/en/checkout/shipping-method/")
+    page = client.get(someone.place(ACCEPTED).url).content.decode()
+    assert "open an account with zoe@example.com" in page
+    client.post(
+        "/en/accounts/login/",
+        {
+            "registration-email": "zoe@example.com",
+            "registration-password1": "correct horse battery",
+            "registration-password2": "correct horse battery",
+            "registration_submit": "Register",
+        },
+    )
+    found = Membership.objects.get()
+    assert (found.user.email, found.state, found.uses_left) == ("zoe@example.com", "active", 10)
+    # Who has an account already is not told so.
+    someone.add("PASS-1")
+    client.get("/en/checkout/shipping-method/")
+    assert "open an account with" not in client.get(someone.place(ACCEPTED).url).content.decode()
+    assert Membership.objects.count() == 2
 
 
 def test_shipping_consumes_the_stock(paid_order: Any) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.utils.translation import override
 from oscar.core.loading import get_model
 
-from example_site.card.gateway import ACCEPTED
+from example_site.card.gateway import ACCEPTED, DECLINED
 from example_site.seed.catalogue import ARTICLES, KINDS, SHELVES
+from example_site.seed.plans import seed_plans
 from tests.example_site.conftest import Shopper
 
 # Words that are English and nothing else; names of people and classes of yoga are not in it.
@@ -84,6 +86,26 @@ def test_the_way_to_an_order(catalogue: None, client: Any) -> None:
         "Tapis Racine, caoutchouc naturel",
         "Livraison à domicile",
     )
+
+
+def test_what_a_member_reads(people: None, client: Any) -> None:
+    seed_plans()
+    pages = {"refused": client.get("/fr/members-only/")}
+    camille = get_user_model().objects.get(email="camille@example.com")
+    client.force_login(camille)
+    pages["refused to a customer"] = client.get("/fr/members-only/")
+    someone = Shopper(client, "fr")
+    someone.add("MEMBER-MONTH")
+    client.get("/fr/checkout/shipping-method/")
+    pages["payment"] = client.get("/fr/checkout/payment-details/")
+    assert "card-keep" in pages["payment"].content.decode()
+    pages["no card"] = client.get("/fr/account/card/")
+    pages["declined"] = client.post("/fr/account/card/", someone.card(DECLINED))
+    client.post("/fr/account/card/", someone.card(ACCEPTED))
+    pages["card"] = client.get("/fr/account/card/")
+    assert "•••• 4242" in pages["card"].content.decode()
+    found = {name: ENGLISH.findall(words(page.content)) for name, page in pages.items()}
+    assert {name: each for name, each in found.items() if each} == {}
 
 
 def test_search_knows_french_words_and_no_accents(catalogue: None, client: Any) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.apps import apps
 from django.conf import settings
 from django.urls import translate_url
 from django.utils.translation import get_language
@@ -37,6 +38,16 @@ def members_pages() -> list[Page]:
     """The pages that are for members only, in the active language."""
     restricted = PageViewRestriction.objects.filter(groups__name=MEMBERS).values("page")
     return list(Page.objects.live().filter(pk__in=restricted, locale=Locale.get_active()))
+
+
+@register.simple_tag
+def waits_for_account(order: Any) -> bool:
+    """Has a guest bought something that is kept in an account?"""
+    if order.user_id is not None or not apps.is_installed("oscar_integration.memberships"):
+        return False
+    from oscar_integration.memberships.models import Period
+
+    return Period.objects.filter(order_number=order.number, membership__user=None).exists()
 
 
 @register.simple_tag
