@@ -315,6 +315,8 @@ def test_a_membership_is_given(desk: Client, lea: Any) -> None:
     plan = make_plan(title="Monthly pass")
     page = search(desk, "léa")
     assert "Léa · lea@example.com" in words_of(page)
+    # Looking for somebody is not giving: nothing is missing yet.
+    assert not page.select(".error-message")
     text = post(desk, reverse(ADD), **give_form(desk, plan, lea))
     assert "Léa has “Monthly” until April 10, 2026." in text
     period = Period.objects.get()
