@@ -129,7 +129,8 @@ def test_a_declined_card_is_tried_again_and_charged_once_another_one_is_kept(
 def test_what_was_never_paid_or_was_given_back_has_ended(lived: str) -> None:
     nina = membership("nina", "monthly")
     assert (nina.state, nina.ended_reason) == ("ended", "not_paid")
-    assert nina.renewals.get().attempt == 3
+    # When it was due, three times as the plan says, and at the end of the time of grace.
+    assert nina.renewals.get().attempt == 5
     assert Message.objects.filter(kind="membership_ended", user=nina.user, state="sent").exists()
     ronan = membership("ronan.gourvil", "monthly")
     assert (ronan.state, ronan.ended_reason) == ("ended", "refunded")
