@@ -19,6 +19,7 @@ class MembershipsConfig(AppConfig):
             announcing,
             audit,
             customer_page,
+            doctor,
             leaving,
             mails,
             presets,
@@ -37,6 +38,7 @@ class MembershipsConfig(AppConfig):
         referral_page.register()
         register_tab(customer_page.TAB)
         audit.register()
+        doctor.register()
         leaving.register()
         history.connect()
         post_migrate.connect(grant_to_stock_groups, dispatch_uid="referral_memberships.groups")
