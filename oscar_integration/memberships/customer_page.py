@@ -194,7 +194,7 @@ def forecasts_of(memberships: Sequence[Any], now: datetime) -> dict[int, Forecas
     found = {}
     for membership in memberships:
         if membership.renews and membership.plan.renews:
-            forecast = renewals.forecast(membership, now)
+            forecast = forecast_of(membership, now)
             if forecast is not None:
                 found[membership.pk] = forecast
     spent: dict[str, Decimal] = {}
@@ -205,6 +205,16 @@ def forecasts_of(memberships: Sequence[Any], now: datetime) -> dict[int, Forecas
             found[pk] = replace(forecast, credit=pays, charge=forecast.total - pays)
         spent[forecast.currency] = before + pays
     return found
+
+
+def forecast_of(membership: Membership, now: datetime) -> Forecast | None:
+    """As ``renewals.forecast``; ``None`` also where the shop's prices fail to say."""
+    try:
+        with transaction.atomic():
+            return renewals.forecast(membership, now)
+    except Exception:
+        logger.exception("The page of memberships is shown without what a renewal will cost")
+        return None
 
 
 def card_of(user: Any) -> Card | None:
@@ -357,7 +367,7 @@ def _renewing(membership: Membership, forecasts: Mapping[int, Forecast], now: da
     if not membership.renews:
         as_if = copy(membership)
         as_if.renews = True
-        later = renewals.forecast(as_if, now)
+        later = forecast_of(as_if, now)
         return Renewing(
             is_on=False,
             words=gettext("It ends on %(day)s. The renewal is switched off.") % day,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from django.db import connection
 from django.utils import timezone
 
 from example_site.card.models import StoredCard
@@ -317,6 +318,19 @@ def test_a_card_that_the_shop_cannot_name_leaves_the_page_as_it_is(
     assert "Renews on April 10, 2026 for €75.00, charged to your card." in lines(page())
 
 
+def test_prices_that_fail_leave_the_page_as_it_is(
+    page: Any, lea: Any, monthly: Any, card: Any, monkeypatch: Any, caplog: Any
+) -> None:
+    def fail(*arguments: Any) -> None:
+        # PostgreSQL refuses whatever comes after this in the same transaction.
+        connection.cursor().execute("SELECT a FROM no_table")
+
+    give(lea, monthly)
+    monkeypatch.setattr("oscar_integration.memberships.placing.quote", fail)
+    assert "Renews on April 10, 2026." in lines(page())
+    assert "without what a renewal will cost" in caplog.text
+
+
 def test_switch_it_off_and_on_again(page: Any, lea: Any, monthly: Any, card: Any, client: Any) -> None:
     give(lea, monthly)
     membership = membership_of(lea)
@@ -508,6 +522,8 @@ def test_the_tab_is_for_those_who_have_or_had_one(client: Any, lea: Any, plan: A
         return soup.select(f'a.nav-link[href="{URL}"]')
 
     assert tabs() == []
+    # Whoever is on the page sees where they are.
+    assert len(tabs(URL)) == 1
     give(lea, plan)
     Membership.objects.update(state="ended", ended_reason="refunded")
     (tab,) = tabs()
