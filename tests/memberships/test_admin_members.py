@@ -465,6 +465,19 @@ def test_past_due_it_ends_too(clock: time_machine.Traveller, plan: Plan, lea: An
     assert membership.state == "ended"
 
 
+def test_while_it_is_charged_it_does_not_end(desk: Client, plan: Plan, lea: Any) -> None:
+    """The money that is taken at this moment would bring it back."""
+    plan.renews = True
+    plan.save()
+    buy(plan, lea)
+    membership = membership_of(lea)
+    make_renewal(membership, Renewal.State.CHARGING)
+    assert "is being charged at this moment" in post(desk, url_of("end", membership), note="Asked for it")
+    membership.refresh_from_db()
+    assert membership.state == "active"
+    assert not ModelLogEntry.objects.filter(action="referral_memberships.end").exists()
+
+
 # The renewal
 
 

@@ -30,10 +30,9 @@ from oscar_integration.memberships.admin import history
 from oscar_integration.memberships.admin.media import css
 from oscar_integration.memberships.admin.names import MEMBERS
 from oscar_integration.memberships.admin.words import member, plan_words
-from oscar_integration.memberships.models import Membership, Period, Plan
+from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.opening import add_period, take_back
 from oscar_integration.memberships.renewals import switch_renewal
-from oscar_integration.memberships.settle import settle
 from wagtail_referrals.admin.listing import users_like
 from wagtail_referrals.admin.words import order_url, person
 
@@ -221,7 +220,6 @@ class GiveView(MemberFormView):
         now = timezone.now()
         user, plan = form.cleaned_data["customer"], form.cleaned_data["plan"]
         with transaction.atomic():
-            is_new = not Period.objects.filter(key=form.key).exists()
             period = add_period(
                 user=user,
                 plan=plan,
@@ -232,7 +230,8 @@ class GiveView(MemberFormView):
                 given_by=self.request.user,
             )
             membership = Membership.objects.select_related("user", "plan").get(pk=period.membership_id)
-            if is_new:
+            # Whoever comes with the same form has waited for the period, and finds it written down.
+            if not history.history_of([membership.pk]).filter(data__period=period.pk).exists():
                 history.record(
                     membership,
                     history.GIVEN,
@@ -264,14 +263,18 @@ def not_over(membership: Membership, now: datetime) -> QuerySet[Period]:
     return membership.periods.filter(Q(ends_at=None) | Q(ends_at__gt=now), taken_back_at=None)
 
 
-def end_now(membership: Membership, now: datetime) -> None:
-    """End a membership at this moment: no renewal, and what is left of its periods is taken back."""
+def end_now(membership: Membership, now: datetime) -> bool:
+    """End a membership at this moment: no renewal, and what is left of its periods is taken back.
+
+    Whether it ran: somebody else may have been faster.
+    """
     with transaction.atomic():
-        # Before the membership is locked: renewals come first.
-        switch_renewal(membership.pk, False, now)
+        # Locks its renewal, then the membership.
+        if switch_renewal(membership.pk, False, now) is None:
+            return False
         for period in not_over(membership, now):
             take_back(period, Membership.Reason.STAFF, now=now)
-        settle(membership.pk, now=now)
+    return True
 
 
 class EndView(MemberFormView):
@@ -305,21 +308,27 @@ class EndView(MemberFormView):
         )
 
     def form_valid(self, form: EndForm) -> HttpResponse:
-        if self.membership.state == Membership.State.ENDED:
-            messages.warning(self.request, gettext("It has ended already."))
+        membership = self.membership
+        if membership.renewals.filter(state=Renewal.State.CHARGING).exists():
+            # What is paid now would bring it back.
+            messages.warning(
+                self.request,
+                gettext("The renewal is being charged at this moment. Try again in a few minutes."),
+            )
             return self.back()
         with transaction.atomic():
-            end_now(self.membership, timezone.now())
-            history.record(
-                self.membership,
-                history.ENDED,
-                actor=self.request.user,
-                note=form.cleaned_data["note"].strip(),
+            ended = end_now(membership, timezone.now())
+            if ended:
+                history.record(
+                    membership, history.ENDED, actor=self.request.user, note=form.cleaned_data["note"].strip()
+                )
+        if ended:
+            messages.success(
+                self.request,
+                gettext("The membership of %(customer)s has ended.") % {"customer": member(membership)},
             )
-        messages.success(
-            self.request,
-            gettext("The membership of %(customer)s has ended.") % {"customer": member(self.membership)},
-        )
+        else:
+            messages.warning(self.request, gettext("It has ended already."))
         return self.back()
 
 

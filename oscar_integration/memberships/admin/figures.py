@@ -106,7 +106,7 @@ def months_between(first: date, last: date) -> Iterator[date]:
 def overview(first: date, last: date, *, now: datetime, plan_id: int | None = None) -> Overview:
     """The figures at ``now``, and of the months from that of ``first`` to that of ``last``; of one plan, or of all.
 
-    8 queries.
+    10 queries.
     """
     months = [MonthRow(month) for month in months_between(first, last)]
     span = Period(first, months[-1].last)
