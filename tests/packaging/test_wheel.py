@@ -52,6 +52,10 @@ def test_wheel_holds_every_file_of_both_packages_and_no_other(wheel):
         "oscar_integration/locale/fr/LC_MESSAGES/django.mo",
         "wagtail_referrals/migrations/0001_initial.py",
         "wagtail_referrals/credit/migrations/0001_initial.py",
+        "oscar_integration/memberships/migrations/0001_initial.py",
+        "oscar_integration/memberships/templates/oscar_integration/memberships/*.html",
+        "oscar_integration/memberships/templates/wagtail_referrals/mail/membership_*.txt",
+        "oscar_integration/memberships/static/*.css",
     ],
 )
 def test_wheel_carries_what_is_not_code(wheel, pattern):

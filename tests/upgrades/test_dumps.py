@@ -39,7 +39,7 @@ from wagtail_referrals.rewards.models import Reward, SweepRun
 
 pytestmark = [pytest.mark.xdist_group("history"), pytest.mark.django_db(transaction=True)]
 
-OURS = ("wagtail_referrals_credit", "wagtail_referrals")
+OURS = ("wagtail_referrals_credit", "wagtail_referrals", "referral_memberships")
 Restore = Callable[[bytes], None]
 
 
