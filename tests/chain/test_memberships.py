@@ -29,7 +29,7 @@ def membership(email: str, plan: str) -> Membership:
 
 def words(page) -> str:
     """What is read on the page, with plain spaces."""
-    return " ".join(page.inner_text("main").split())
+    return " ".join(page.inner_text("main").split()).replace("\u202f", " ")
 
 
 def mails_to(email: str) -> dict[str, str]:
@@ -90,6 +90,12 @@ def test_a_friend_comes_once_becomes_a_member_and_pays_a_part_of_the_next_renewa
     advocate.goto("/en/memberships/")
     coming = "€15.00 are paid with your referral credit, €60.00 are charged to your card •••• 4242."
     assert coming in words(advocate)
+
+    advocate.goto("/fr/memberships/")
+    in_french = words(advocate)
+    assert "15,00 €" in in_french
+    assert "60,00 €" in in_french
+    assert "referral credit" not in in_french
 
     due = membership("salome@example.com", "monthly").ends_at
     days = (due - begun) / timedelta(days=1)
