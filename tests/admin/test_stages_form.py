@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.admin.test_program_form import ADD, errors_of, publish, start
+from tests.memberships.rows import make_plan
 from tests.oscar_integration.shopping import site_offer
 from wagtail_referrals.kinds import objection_to, reward_kinds
 from wagtail_referrals.programs import ProgramState, parse, program_states, publish_terms
@@ -20,6 +21,12 @@ pytestmark = pytest.mark.django_db
 NO_DISCOUNTS = "The shop gives no discounts and no gifts through referrals at present."
 NOT_SPENT = "Referral credit can be earned, but orders cannot be paid with it at present."
 LISTING = "wagtail_referrals_programs:list"
+
+
+@pytest.fixture(autouse=True)
+def _something_to_give(db: None) -> None:
+    """Each kind has what it gives: only the stages speak against any."""
+    make_plan()
 
 
 @pytest.fixture
