@@ -31,7 +31,9 @@ NARROW = "\u202f"
 
 # The same word in both languages.
 SAME = {
+    "%(customer)s, %(plan)s",
     "%(number)s %(name)s",
+    "%(period)s, %(uses)s",
     "Audiences",
     "Badge",
     "Badges",
@@ -45,6 +47,7 @@ SAME = {
     "Pages",
     "Points",
     "QR code",
+    "Total",
     "Version %(number)s",
     "Version %(number)s (%(date)s)",
     "audience",
