@@ -118,6 +118,13 @@ def as_regular(page: Page, base: str, language: str, suffix: str) -> None:
     keep(page, f"milestones-{suffix}", full=True)
 
 
+def as_member(page: Page, base: str, language: str, suffix: str) -> None:
+    """Whose next renewal is paid with credit first."""
+    sign_in(page, base, "salome", language)
+    page.goto(f"{base}/{language}/memberships/")
+    keep(page, f"memberships-{suffix}", full=True)
+
+
 def as_friend(page: Page, base: str, language: str, suffix: str) -> None:
     page.goto(f"{base}/r/{code_of('camille@example.com')}/")
     keep(page, f"landing-{suffix}", full=True)
@@ -156,6 +163,8 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
         "program": "/admin/referrals/programs/add/?preset=give_percent_get_credit",
         "referrals": "/admin/referrals/referrals/",
         "summary": "/admin/referrals/summary/?period=year",
+        "members": "/admin/memberships/members/",
+        "checkin": "/admin/memberships/check-in/",
     }.items():
         page.goto(base + path)
         keep(page, f"{name}-{suffix}")
@@ -193,7 +202,14 @@ def main() -> None:
         for language in ("en", "fr"):
             for width, viewport in WIDTHS.items():
                 suffix = f"{language}-{width}"
-                for person in (as_advocate, as_regular, as_friend, as_friend_with_a_gift, as_editor):
+                for person in (
+                    as_advocate,
+                    as_regular,
+                    as_member,
+                    as_friend,
+                    as_friend_with_a_gift,
+                    as_editor,
+                ):
                     context: Any = started.new_context(
                         viewport=viewport,  # type: ignore[arg-type]
                         locale={"en": "en-GB", "fr": "fr-FR"}[language],

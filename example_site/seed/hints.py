@@ -136,7 +136,7 @@ def _memberships() -> Iterator[str]:
             continue
         yield (
             f"  {membership.user.email}: {membership.plan} renews on "
-            f"{timezone.localtime(coming.due_at):%d %B at %H:%M}, "
+            f"{timezone.localtime(coming.due_at):%d %B %Y at %H:%M}, "
             f"{credit.format_money(coming.credit, coming.currency)} of "
             f"{credit.format_money(coming.total, coming.currency)} by credit"
         )

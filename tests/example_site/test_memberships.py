@@ -191,7 +191,7 @@ def test_staff_see_members_renewals_and_what_is_to_be_recovered(lived: str, clie
 
 def test_it_says_where_to_look(lived: str) -> None:
     assert "salome@example.com, in “Members now” (€15.00)" in lived
-    assert "salome@example.com: Monthly membership renews on 20 January at 00:5" in lived
+    assert "salome@example.com: Monthly membership renews on 20 January 2027 at 00:5" in lived
     assert "€15.00 of €75.00 by credit" in lived
     assert "paol@example.com: the card was declined; may come until" in lived
     assert "Passes that were taken back after they had been used: 1" in lived
