@@ -7,10 +7,11 @@ from typing import Any
 
 from tests.rewards.test_judge import terms
 from wagtail_referrals.kinds import Rule
-from wagtail_referrals.site.offer import steps
+from wagtail_referrals.site.offer import conditions, steps
 
 OFF: dict[str, Any] = {"trigger": "arrives", "kind": "discount_percent", "percent": Decimal(10)}
 CREDIT: dict[str, Any] = {"trigger": "arrives", "kind": "credit", "amounts": {"EUR": Decimal(5)}}
+REGISTERS: dict[str, Any] = {"trigger": "registers", "kind": "credit", "amounts": {"EUR": Decimal(5)}}
 LATER: dict[str, Any] = {"trigger": "first_purchase", "kind": "credit", "amounts": {"EUR": Decimal(5)}}
 BASKET = (
     "Put what you like into the basket: Your present waits there, without a code to type: 10% off one order."
@@ -18,12 +19,13 @@ BASKET = (
 ACCOUNT = "Open an account: You get: €5.00 of referral credit."
 
 
+def rule_of(rule: dict[str, Any], *, key: str = "0") -> Rule:
+    return Rule(key=key, side="friend", refund_policy="keep", **rule)
+
+
 def told(*rules: dict[str, Any], advocate: bool = True) -> list[str]:
     """From the second step on."""
-    made = [
-        Rule(key=str(number), side="friend", refund_policy="keep", **rule)
-        for number, rule in enumerate(rules)
-    ]
+    made = [rule_of(rule, key=str(number)) for number, rule in enumerate(rules)]
     if advocate:
         made.append(Rule(key="advocate", side="advocate", refund_policy="keep", **LATER))
     first, *others = [
@@ -41,6 +43,18 @@ def test_a_discount_waits_in_the_basket() -> None:
 def test_what_is_no_discount_waits_for_an_account() -> None:
     assert told(CREDIT) == [ACCOUNT, "Place your order: Your friend gets something too, as a thank-you."]
     assert told(CREDIT, OFF, advocate=False) == [ACCOUNT, BASKET, "Place your order"]
+
+
+def test_what_an_account_brings_is_told_there_and_asks_for_no_order() -> None:
+    assert told(REGISTERS) == [ACCOUNT, "Place your order: Your friend gets something too, as a thank-you."]
+    assert [words for words in conditions(terms(rule_of(REGISTERS))) if "order" in words] == []
+    for rule in (OFF, LATER):
+        both = terms(rule_of(REGISTERS), rule_of(rule, key="other"))
+        assert [words for words in conditions(both) if "For an order within" in words]
+
+
+def test_each_present_is_told_where_it_comes() -> None:
+    assert told(OFF, LATER) == [BASKET, "Place your order: You get: €5.00 of referral credit."]
 
 
 def test_what_comes_with_an_order_is_told_there() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from django.core.cache import cache
 from django.utils.translation import gettext, ngettext
@@ -36,14 +36,15 @@ def conditions(data: TermsData) -> list[str]:
     found = []
     if data.new_customers_only:
         found.append(gettext("For new customers only."))
-    found.append(
-        ngettext(
-            "For an order within %(days)s day after you followed the link.",
-            "For an order within %(days)s days after you followed the link.",
-            data.window_days,
+    if not data.friend_rules or any(_place(rule) != "account" for rule in data.friend_rules):
+        found.append(
+            ngettext(
+                "For an order within %(days)s day after you followed the link.",
+                "For an order within %(days)s days after you followed the link.",
+                data.window_days,
+            )
+            % {"days": data.window_days}
         )
-        % {"days": data.window_days}
-    )
     if _pays_renewals(data, data.friend_rules):
         found.append(gettext("When a membership of yours renews, your credit pays for it first."))
     return found
@@ -137,11 +138,7 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
     """How it works, for a friend, where the editor wrote nothing."""
     if data is None or not data.friend_rules:
         return []
-    first = data.friend_rules[0]
-    later = first.trigger in triggers and triggers.get(first.trigger).on != "arrival"
-    # A discount waits in the basket; other gifts wait for an account to give them to.
-    in_basket = "" if later else _gets(data, _is_discount)
-    on_account = "" if later else _gets(data, lambda rule: not _is_discount(rule))
+    in_basket, on_account, on_order = (_gets(data, place) for place in ("basket", "account", "order"))
     found = [
         {
             "heading": gettext("Have a look around"),
@@ -166,16 +163,24 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
             }
         )
     text = gettext("Your friend gets something too, as a thank-you.") if data.advocate_rules else ""
-    if later:
-        text = gettext("You get: %(gift)s.") % {"gift": programs.friend_gets(data)}
+    if on_order:
+        text = gettext("You get: %(gift)s.") % {"gift": on_order}
     found.append({"heading": gettext("Place your order"), "text": text})
     return found
 
 
-def _gets(data: TermsData, wanted: Callable[[Rule], bool]) -> str:
-    """What the friend gets by those of the rules."""
-    return programs.friend_gets(replace(data, rules=tuple(rule for rule in data.rules if wanted(rule))))
+def _gets(data: TermsData, place: str) -> str:
+    """What the friend gets there."""
+    return programs.friend_gets(
+        replace(data, rules=tuple(rule for rule in data.rules if _place(rule) == place))
+    )
 
 
-def _is_discount(rule: Rule) -> bool:
-    return rule.kind in reward_kinds and reward_kinds.get(rule.kind).is_discount
+def _place(rule: Rule) -> Literal["basket", "account", "order"]:
+    """Where the friend comes by it: a discount waits in the basket, other gifts for an account to give them to."""
+    on = triggers.get(rule.trigger).on if rule.trigger in triggers else "purchase"
+    if on == "registration":
+        return "account"
+    if on != "arrival":
+        return "order"
+    return "basket" if rule.kind in reward_kinds and reward_kinds.get(rule.kind).is_discount else "account"
