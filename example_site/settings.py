@@ -129,8 +129,17 @@ WSGI_APPLICATION = "example_site.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # What the shop's pages show of the package comes first: the share icon, the banner, the panel after an order.
-        "DIRS": [*([BASE_DIR / "templates_referrals"] if REFERRAL_APPS else []), BASE_DIR / "templates"],
+        # What the shop's pages show of the package comes first: the share icon, the banner, the panel after an order;
+        # what is left of a pass, and the pages of members.
+        "DIRS": [
+            *(
+                [BASE_DIR / "templates_memberships"]
+                if "oscar_integration.memberships" in REFERRAL_APPS
+                else []
+            ),
+            *([BASE_DIR / "templates_referrals"] if REFERRAL_APPS else []),
+            BASE_DIR / "templates",
+        ],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth import get_user_model
 
 from example_site.card.gateway import ASKS_THE_BANK, DECLINED
@@ -85,7 +86,8 @@ def tell(shop: Shop) -> None:
     circles.regulars(shop)
     circles.members(shop)
     circles.passing_it_on(shop)
-    members.members(shop)
+    if apps.is_installed("oscar_integration.memberships"):
+        members.members(shop)
     lately(shop)
     passers_by(shop)
 
