@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
@@ -106,3 +108,19 @@ def test_tables_that_stay_keep_accounts_from_being_deleted() -> None:
     with pytest.raises(IntegrityError):
         as_without_the_app()
     user.delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_tables_go_with_what_the_project_remembers_of_them() -> None:
+    """As docs/how-to/leave.md has it: permissions and content types go, too, and accounts can be deleted."""
+    user = make_user()
+    Membership.objects.create(user=user, plan=make_plan(), code="AAAA2222", created_at=user.date_joined)
+    types = ContentType.objects.filter(app_label="referral_memberships")
+    assert types.exists()
+    call_command("migrate", "referral_memberships", "zero", verbosity=0, interactive=False)
+    assert not types.exists()
+    assert not [name for name in connection.introspection.table_names() if "referral_memberships" in name]
+    call_command("migrate", "referral_memberships", verbosity=0, interactive=False)
+    assert types.exists() and not Membership.objects.exists()
+    call_command("migrate", "wagtail_referrals", "zero", verbosity=0, interactive=False)
+    assert not [name for name in connection.introspection.table_names() if "referral_memberships" in name]
