@@ -293,6 +293,16 @@ def is_to_recover(period: Period) -> bool:
     )
 
 
+def refusals_words(renewal: Renewal) -> str:
+    """ "2 refusals: Not enough money."; why it could not be charged at all, where that is known."""
+    if not renewal.attempt:
+        return renewal.refusal
+    count = ngettext("%(count)s refusal", "%(count)s refusals", renewal.attempt) % {"count": renewal.attempt}
+    if not renewal.refusal:
+        return count
+    return gettext("%(count)s: %(reason)s") % {"count": count, "reason": renewal.refusal}
+
+
 def renewal_row(renewal: Renewal) -> dict[str, Any]:
     """A renewal with its amounts in words."""
     code = renewal.currency
@@ -303,10 +313,7 @@ def renewal_row(renewal: Renewal) -> dict[str, Any]:
         "credit": money(renewal.credit, code) if renewal.credit else "",
         "charge": money(renewal.charge, code) if renewal.charge else "",
         "order_url": order_url(renewal.order_number) if renewal.order_number else "",
-        "attempts": ngettext("%(count)s refusal", "%(count)s refusals", renewal.attempt)
-        % {"count": renewal.attempt}
-        if renewal.attempt
-        else "",
+        "refusals": refusals_words(renewal),
         "try_url": reverse(f"{RENEWALS}:try", args=[quote(renewal.pk)])
         if renewal.state == Renewal.State.PAST_DUE
         else "",

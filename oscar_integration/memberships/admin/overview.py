@@ -151,6 +151,7 @@ class OverviewView(WagtailAdminTemplateMixin, TemplateView):
         return {
             **context,
             "figures": self.figures(found, links),
+            "of_months": self.figures_of_months(found, links),
             "plans": [self.plan_row(row, links) for row in found.plans],
             "months": month_rows(found.months, links),
             "totals": {
@@ -164,7 +165,6 @@ class OverviewView(WagtailAdminTemplateMixin, TemplateView):
     def figures(self, found: Overview, links: Links) -> list[dict[str, Any]]:
         """Label, values, what it is, where the rows are."""
         running = {"state": list(RUNNING)}
-        first, last = found.months[0].first, found.months[-1].last
         return [
             {
                 "label": _("Members"),
@@ -202,6 +202,21 @@ class OverviewView(WagtailAdminTemplateMixin, TemplateView):
                 "url": links.renewals({"state": Renewal.State.PAST_DUE}),
             },
             {
+                "label": _("Still to recover"),
+                "values": [found.shortfalls],
+                "definition": _(
+                    "Memberships with a gift that was used already when its reward was taken back, and that nobody has "
+                    "seen to."
+                ),
+                "url": links.members({"shortfall": "true"}),
+            },
+        ]
+
+    @staticmethod
+    def figures_of_months(found: Overview, links: Links) -> list[dict[str, Any]]:
+        first, last = found.months[0].first, found.months[-1].last
+        return [
+            {
                 "label": _("Credit that paid renewals"),
                 "values": amounts(found.credit),
                 "definition": _("Referral credit spent on the renewals that were paid in these months."),
@@ -212,15 +227,6 @@ class OverviewView(WagtailAdminTemplateMixin, TemplateView):
                         "ended_at_to": last.isoformat(),
                     }
                 ),
-            },
-            {
-                "label": _("Still to recover"),
-                "values": [found.shortfalls],
-                "definition": _(
-                    "Memberships with a gift that was used already when its reward was taken back, and that nobody has "
-                    "seen to."
-                ),
-                "url": links.members({"shortfall": "true"}),
             },
         ]
 
