@@ -204,6 +204,7 @@ def test_not_begun(desk: Client, camille: Any) -> None:
     )
     unpaid = give(make_user("lea@example.com", "Léa"), plan, counts_from=None)
     assert "It has not begun: its order is not paid yet." in no_visit(desk, unpaid)
+    assert "It has not begun: its order is not paid yet." in text_of(typed(desk, "lea@example.com"))
     guest = give(None, plan, counts_from=None)
     assert "the customer has no account yet" in no_visit(desk, guest)
 
@@ -365,7 +366,7 @@ def test_the_list_has_pages_and_a_constant_number_of_queries(desk: Client, frien
     with CaptureQueriesContext(connection) as few:
         typed(desk, "member1@example.com")
     with CaptureQueriesContext(connection) as many:
-        typed(desk, "member")
+        typed(desk, "number04")
     assert len(many) == len(few)
 
 
