@@ -132,8 +132,8 @@ def plans_asked_for(slugs: Iterable[str]) -> list[Plan]:
     return sorted(plans.filter(slug__in=wanted), key=lambda plan: wanted.index(plan.slug))
 
 
-def offer_of(plan: Plan) -> dict[str, str]:
+def offer_of(plan: Plan) -> dict[str, Any]:
     """What customers call the plan, and the address where it is sold; "" for one that nobody can buy."""
     product = plan.product
     url = product.get_absolute_url() if product is not None and product.is_public else ""
-    return {"title": plan.title, "url": url}
+    return {"title": plan.title, "url": url, "is_gift": plan.gift_only}
