@@ -271,7 +271,12 @@ def test_the_order_costs_what_the_checkout_would_ask(
 
 def test_it_leaves_the_basket_alone_that_the_customer_fills(member: Any, bank: Bank, until: Any) -> None:
     mine = fill_basket(make_product("TEA", "9.00"), user=member.user)
+    met: list[list[str]] = []
+    bank.before = lambda request: met.append(
+        sorted(Basket.objects.filter(owner=member.user).values_list("status", flat=True))
+    )
     until(DUE)
+    assert met == [["Frozen", "Open"]], "nothing of it can be merged into the one that the customer fills"
     mine.refresh_from_db()
     assert (mine.status, [line.product.upc for line in mine.lines.all()]) == ("Open", ["TEA"])
     assert Basket.objects.get(pk=orders_of(member)[0].basket_id).status == "Submitted"

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from oscar.apps.order.signals import order_placed
 from oscar.core.loading import get_model
 
-from oscar_integration.memberships import placing
+from oscar_integration.memberships import placing, renewals
 from oscar_integration.memberships.models import Membership, Period, Renewal
 from oscar_integration.memberships.renewals import LEASE, SET_ASIDE, forecast, plan_renewals, switch_renewal
 from oscar_integration.memberships.settle import settle
@@ -111,6 +111,16 @@ def test_switched_off_while_it_is_past_due_it_ends_at_once(
     bank.declines.clear()
     at(DUE + DAY)
     assert (renewal_of(member).state, len(bank.asked)) == (State.CALLED_OFF, 1)
+
+
+def test_what_changes_after_the_sweep_has_looked_counts(
+    member: Any, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until(DUE - DAY)
+    monkeypatch.setattr(renewals, "_stale", list)
+    Membership.objects.filter(pk=member.pk).update(renews=False)
+    at(DUE)
+    assert (renewal_of(member).state, bank.asked) == (State.CALLED_OFF, [])
 
 
 def test_an_editor_who_lets_the_plan_renew_no_more(member: Any, bank: Bank, at: Any, until: Any) -> None:

@@ -63,6 +63,8 @@ def assert_renewed_once(member: Any, bank: Bank) -> None:
     assert fresh(member).ends_at == NEXT
     assert member.renewals.filter(state=State.DONE).count() == 1
     assert credit.captured_amount(order.number) == D(12)
+    assert sorted(str(source.amount_debited) for source in order.sources.all()) == ["12.00", "18.00"]
+    assert order.payment_events.count() == 1
     assert_audit_clean(only=LEDGER)
     assert_books_agree()
 
