@@ -33,6 +33,8 @@ BOUGHT: Final = (Period.Origin.ORDER, Period.Origin.RENEWAL)
 _OF_ORDERS: Final = (Reason.CANCELLED, Reason.REFUNDED)
 # How long after it was ordered an order is looked at without a word from the shop.
 WATCH: Final = timedelta(days=400)
+# For so long a membership that is over waits for an order that was to follow and is not paid.
+PATIENCE: Final = timedelta(days=30)
 RETRY: Final = timedelta(hours=1)
 BATCH: Final = 500
 _CENT: Final = Decimal("0.01")
@@ -230,14 +232,13 @@ def standing_of(
 ) -> Standing:
     """What the membership is now, from its periods and when they run. Pure but for the customer's ``is_active``."""
     ordered = sorted(spans.values(), key=lambda span: (span.starts_at, span.id))
-    waits = any(period.counts_from is None and period.taken_back_at is None for period in periods)
     if membership.user_id is None and membership.starts_at is not None:
         ends_at = ordered[-1].ends_at if ordered else membership.ends_at
         # One that had ended before keeps its reason.
         reason = membership.ended_reason or Reason.DELETED
         return Standing(State.ENDED, reason, membership.starts_at, ends_at, ends_at, 0, None)
     if not ordered:
-        if waits:
+        if any(map(_waits, periods)):
             return Standing(State.WAITING, "", None, None, None, None, None)
         return Standing(State.ENDED, _why_gone(periods), None, None, None, 0, None)
     starts_at, last = ordered[0].starts_at, ordered[-1]
@@ -250,12 +251,16 @@ def standing_of(
         refused = last_renewal is not None and last_renewal.is_open and last_renewal.attempt > 0
         state = State.PAST_DUE if refused else State.ACTIVE
         return Standing(state, "", starts_at, ends_at, grace, left, grace)
-    if waits:
+    if any(period.created_at + PATIENCE > now for period in periods if _waits(period)):
         # What was ordered to follow is not paid yet.
         return Standing(State.WAITING, "", starts_at, ends_at, ends_at, left, None)
     return Standing(
         State.ENDED, _why_ended(membership, last, periods, last_renewal), starts_at, ends_at, grace, 0, None
     )
+
+
+def _waits(period: Period) -> bool:
+    return period.counts_from is None and period.taken_back_at is None
 
 
 def _uses_left(membership: Membership, ordered: Sequence[Span], now: datetime) -> int | None:

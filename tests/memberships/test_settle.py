@@ -18,7 +18,7 @@ from oscar.core.loading import get_model
 from oscar_integration.memberships import settle as settling
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal, Use
 from oscar_integration.memberships.opening import take_back
-from oscar_integration.memberships.settle import BATCH, RETRY, settle, settle_due
+from oscar_integration.memberships.settle import BATCH, PATIENCE, RETRY, settle, settle_due
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from tests.memberships.shopping import make_sold_plan, membership_of, pay, place, refund
 from tests.oscar_integration.shopping import create_order, fill_basket, make_product
@@ -116,6 +116,24 @@ def test_an_order_that_the_shop_has_deleted_leaves_it_as_it_was(lea: Any, plan: 
     order.delete()
     settle(membership.pk, now=NOW)
     assert shape(membership) == before
+
+
+def test_one_that_is_over_waits_for_what_was_ordered_to_follow_but_not_for_ever(
+    lea: Any, plan: Plan, clock: Any
+) -> None:
+    _order, membership = bought(lea, plan)
+    end = membership.ends_at
+    assert end is not None
+    clock.move_to(end - DAY)
+    order = place(plan, user=lea)
+    membership = settled(membership, end)
+    assert (membership.state, membership.is_open(end)) == (State.WAITING, False)
+    membership = settled(membership, end + PATIENCE)
+    assert (membership.state, membership.ended_reason) == (State.ENDED, Reason.RAN_OUT)
+    clock.move_to(end + 2 * PATIENCE)
+    pay(order)
+    membership = settled(membership, end + 2 * PATIENCE)
+    assert (membership.state, membership.is_open(end + 2 * PATIENCE)) == (State.ACTIVE, True)
 
 
 # Refunds and cancellations
