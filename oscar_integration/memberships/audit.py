@@ -47,14 +47,17 @@ STANDING = Problem(
     "membership_state",
     _("Memberships that are not what their periods and uses say"),
     _(
-        "Somebody wrote to the tables by hand, or the program was killed by a full disk. Set the membership's "
-        'next_check_at to now, and run "manage.py referrals_sweep": it computes it anew.'
+        "Somebody wrote to the tables by hand. In “manage.py shell”, with the number of the membership: from "
+        "oscar_integration.memberships.settle import settle; settle(number). That computes it anew."
     ),
 )
 UNSEEN = Problem(
     "membership_order_unseen",
     _("Orders of memberships that have changed, and that nobody looks at any more"),
-    _('Set the membership\'s next_check_at to now, and run "manage.py referrals_sweep".'),
+    _(
+        "In “manage.py shell”, with the number of the membership: from oscar_integration.memberships.settle import "
+        "settle; settle(number)."
+    ),
 )
 MISSED = Problem(
     "membership_missed",
