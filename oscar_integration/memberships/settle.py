@@ -251,9 +251,10 @@ def standing_of(
         refused = last_renewal is not None and last_renewal.is_open and last_renewal.attempt > 0
         state = State.PAST_DUE if refused else State.ACTIVE
         return Standing(state, "", starts_at, ends_at, grace, left, grace)
-    if any(period.created_at + PATIENCE > now for period in periods if _waits(period)):
+    patience = max((period.created_at + PATIENCE for period in periods if _waits(period)), default=now)
+    if now < patience:
         # What was ordered to follow is not paid yet.
-        return Standing(State.WAITING, "", starts_at, ends_at, ends_at, left, None)
+        return Standing(State.WAITING, "", starts_at, ends_at, ends_at, left, patience)
     return Standing(
         State.ENDED, _why_ended(membership, last, periods, last_renewal), starts_at, ends_at, grace, 0, None
     )

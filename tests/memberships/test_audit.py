@@ -295,6 +295,21 @@ def test_what_the_sweep_has_not_done(bought: Membership, clock: Any) -> None:
     assert found(hours=26) == []
 
 
+def test_an_end_that_comes_between_two_looks_at_the_orders(
+    bought: Membership, plan: Plan, lea: Any, clock: Any
+) -> None:
+    """It waits for 30 days for what was ordered to follow; the sweep is there when they are over."""
+    clock.shift(timedelta(days=20))
+    with committed():
+        place(plan, user=lea)
+    clock.shift(timedelta(days=29, hours=12))
+    sweep()
+    assert Membership.objects.get().state == "waiting"
+    assert found(hours=13) == []
+    sweep(now=timezone.now() + timedelta(hours=13))
+    assert Membership.objects.get().state == "ended"
+
+
 # Orders
 
 
