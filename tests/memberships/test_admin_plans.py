@@ -178,6 +178,15 @@ def test_a_renewal_is_not_announced_before_the_period(admin: Client, product: An
     assert found == {
         "announce_days": "That is before the period begins, which is 5 days long. Choose fewer days."
     }
+    # In February too.
+    found = refusals(admin, sold(admin, product, period_length="1", period_unit="months", announce_days="28"))
+    assert found == {
+        "announce_days": "That is before the period begins, which is 1 month long. Choose fewer days."
+    }
+    assert "announce_days" not in refusals(
+        admin,
+        sold(admin, product, period_length="1", period_unit="months", announce_days="27", retry_days="x"),
+    )
 
 
 def test_the_renewal_is_said_in_words(admin: Client, product: Any) -> None:

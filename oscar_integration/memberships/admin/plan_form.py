@@ -24,7 +24,7 @@ from wagtail.admin.widgets.slug import SlugInput
 
 from oscar_integration.gifts import GiftProductField
 from oscar_integration.memberships.admin.names import PLANS
-from oscar_integration.memberships.admin.words import days_words, plan_words, renewal_words
+from oscar_integration.memberships.admin.words import days_words, length_words, plan_words, renewal_words
 from oscar_integration.memberships.models import Plan, Unit, read_days
 from oscar_integration.product_chooser import product_chooser
 from wagtail_referrals.admin.program_form import RowsPanel
@@ -113,6 +113,9 @@ class PlanForm(WagtailAdminModelForm):
         return cleaned
 
 
+_SHORTEST_MONTH: Final = 28
+
+
 def plan_problems(values: dict[str, Any]) -> dict[str, str]:
     """Field -> why this cannot work; of what is known of the form. No query."""
     problems: dict[str, str] = {}
@@ -144,11 +147,21 @@ def _renewal_problems(values: dict[str, Any]) -> dict[str, str]:
         problems["renews"] = gettext(
             "Trying out is for once: it does not renew. Make another plan for what comes after."
         )
-    length, announced = values.get("period_length"), values.get("announce_days")
-    if length and announced and values.get("period_unit") == Unit.DAYS and announced >= length:
+    length, unit, announced = (
+        values.get("period_length"),
+        values.get("period_unit"),
+        values.get("announce_days"),
+    )
+    # The shortest month: else each renewal is charged later than the one before it.
+    if (
+        length
+        and unit
+        and announced
+        and announced >= length * (_SHORTEST_MONTH if unit == Unit.MONTHS else 1)
+    ):
         problems["announce_days"] = gettext(
             "That is before the period begins, which is %(period)s long. Choose fewer days."
-        ) % {"period": days_words(length)}
+        ) % {"period": length_words(length, unit)}
     retries, grace = values.get("retry_days"), values.get("grace_days")
     if retries and grace is not None:
         last = read_days(retries)[-1]
