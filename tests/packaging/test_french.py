@@ -89,7 +89,9 @@ WRONG = {
 
 
 # What a developer is to write into a file is quoted as it is written there.
-CODE = re.compile(r"\{%.*?%\}|path\(\"\", .*?\)\)|include\(\"[^\"]*\"\)|[A-Z_]+\[\"[^\"]*\"\]")
+CODE = re.compile(
+    r"\{%.*?%\}|path\(\"\", .*?\)\)|include\(\"[^\"]*\"\)|[A-Z_]+\[\"[^\"]*\"\]|from \S+ import .*?\)\."
+)
 # Words that Oscar has too stay as Oscar has them: see test_words_of_the_shop.py.
 OSCARS = {"Envoi..."}
 
@@ -292,6 +294,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "free_product": {"gift_product": 1, "gift_titles": {"en": "Mat", "fr": "Tapis"}},
     "buys_from_range": {"bought_range": 1, "bought_range_names": {"en": "Workshops", "fr": "Ateliers"}},
     "buys_product_class": {"bought_class": 1, "bought_class_names": {"en": "Workshop", "fr": "Atelier"}},
+    "membership": {"gift_plan": 1, "gift_plan_names": {"en": "Day pass", "fr": "Pass d’un jour"}},
+    "buys_membership": {"bought_plans": [1], "bought_plans_names": [{"en": "Monthly", "fr": "Mensuel"}]},
 }
 
 

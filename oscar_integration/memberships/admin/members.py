@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import StatusTagColumn
@@ -94,7 +94,9 @@ class MembershipFilterSet(WagtailFilterSet):
         label=_("Plan"), queryset=Plan.objects.all(), widget=forms.CheckboxSelectMultiple
     )
     state = django_filters.MultipleChoiceFilter(
-        label=_("State"), choices=Membership.State.choices, widget=forms.CheckboxSelectMultiple
+        label=pgettext_lazy("membership", "State"),
+        choices=Membership.State.choices,
+        widget=forms.CheckboxSelectMultiple,
     )
     origin = django_filters.ChoiceFilter(
         label=_("With a period that was"), choices=Period.Origin.choices, method="filter_origin"
@@ -144,11 +146,11 @@ class MembershipIndexView(RecordIndexView):
             Column("plan", label=_("Plan"), accessor="plan"),
             StatusTagColumn(
                 "state",
-                label=_("State"),
+                label=pgettext_lazy("membership", "State"),
                 accessor="get_state_display",
                 primary=lambda membership: membership.state == Membership.State.PAST_DUE,
             ),
-            MomentColumn("starts_at", label=_("From"), sort_key="starts_at"),
+            MomentColumn("starts_at", label=pgettext_lazy("membership", "From"), sort_key="starts_at"),
             MomentColumn("ends_at", label=_("Until"), sort_key="ends_at"),
             Column(
                 "uses_left",

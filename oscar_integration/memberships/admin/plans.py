@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -73,7 +73,12 @@ class PlanIndexView(IndexView):
                 label=_("Period"),
                 accessor=lambda plan: length_words(plan.period_length, plan.period_unit),
             ),
-            Column("uses", label=_("Uses"), accessor=lambda plan: uses_words(plan.uses), classname=MINOR),
+            Column(
+                "uses",
+                label=pgettext_lazy("membership", "Uses"),
+                accessor=lambda plan: uses_words(plan.uses),
+                classname=MINOR,
+            ),
             Column("renewal", label=_("Renewal"), accessor=renewal_state, classname=MINOR),
             Column("group", label=_("Group"), accessor=lambda plan: plan.group or "", classname=MINOR),
             LinkColumn(

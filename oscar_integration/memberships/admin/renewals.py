@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from wagtail.admin import messages
@@ -50,7 +50,9 @@ from wagtail_referrals.admin.policies import LimitedPolicy
 
 class RenewalFilterSet(WagtailFilterSet):
     state = django_filters.MultipleChoiceFilter(
-        label=_("State"), choices=Renewal.State.choices, widget=forms.CheckboxSelectMultiple
+        label=pgettext_lazy("membership", "State"),
+        choices=Renewal.State.choices,
+        widget=forms.CheckboxSelectMultiple,
     )
     plan = django_filters.ModelMultipleChoiceFilter(
         label=_("Plan"),
@@ -111,7 +113,7 @@ class RenewalIndexView(RecordIndexView):
             MomentColumn("due_at", label=_("Due"), sort_key="due_at"),
             StatusTagColumn(
                 "state",
-                label=_("State"),
+                label=pgettext_lazy("membership", "State"),
                 accessor="get_state_display",
                 primary=lambda renewal: renewal.state == Renewal.State.PAST_DUE,
             ),
