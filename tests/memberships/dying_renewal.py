@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
+import time_machine
 
 from oscar_integration.memberships.renewals import LEASE, renew, renew_due
 from tests.killing import count_steps, die_after, spread
@@ -24,16 +24,22 @@ def die(now: str, renewals: list[int], sweeps: int = 0) -> dict[str, Any]:
         died = [
             step
             for number, step in enumerate(range(2, 2 + 3 * sweeps, 3))
-            if die_after(step, lambda at=moment + number * NEXT_WORKER: renew_due(at))
+            if die_after(step, lambda at=moment + number * NEXT_WORKER: _sweep(at))
         ]
         return {"died": died, "moment": (moment + sweeps * NEXT_WORKER).isoformat()}
-    # What is read once in a process has been read, as in a shop that runs.
-    renew(renewals[0], now=moment)
-    steps = count_steps(lambda: renew(renewals[1], now=moment))
-    died = [
-        step
-        for step, pk in zip(spread(steps, len(renewals) - 2), renewals[2:], strict=True)
-        if die_after(step, lambda pk=pk: renew(pk, now=moment))
-    ]
-    assert timezone.is_aware(moment)
+    with time_machine.travel(moment, tick=False):
+        # What is read once in a process has been read, as in a shop that runs.
+        renew(renewals[0], now=moment)
+        steps = count_steps(lambda: renew(renewals[1], now=moment))
+        died = [
+            step
+            for step, pk in zip(spread(steps, len(renewals) - 2), renewals[2:], strict=True)
+            if die_after(step, lambda pk=pk: renew(pk, now=moment))
+        ]
     return {"steps": steps, "died": died}
+
+
+def _sweep(moment: datetime) -> None:
+    """What hears of its orders looks at the clock."""
+    with time_machine.travel(moment, tick=False):
+        renew_due(moment)

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from oscar.core.loading import get_model
 
 from example_site.card.gateway import DECLINED
 from example_site.card.models import DemoCharge
+from oscar_integration.memberships import renewals as room
 from oscar_integration.memberships.models import Membership, Renewal
-from oscar_integration.memberships.renewals import LEASE, renew_due
+from oscar_integration.memberships.renewals import LEASE
 from tests.books import LEDGER, assert_audit_clean
 from tests.killing import in_a_process
 from tests.memberships.renewing import (
@@ -27,12 +29,20 @@ from tests.memberships.renewing import (
     renewal_of,
 )
 from tests.memberships.rows import NOW, make_user
+from wagtail_referrals.messages import deliver_pending
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Order = get_model("order", "Order")
 STEPS = 40
 LATER = LEASE + timedelta(minutes=1)
+
+
+def renew_due(moment: datetime) -> None:
+    """A sweep at that moment; what hears of its orders looks at the clock."""
+    with time_machine.travel(moment, tick=False):
+        room.renew_due(moment)
+        deliver_pending()
 
 
 def make_members(count: int, amount: str = "12.00", card: str | None = None) -> list[Membership]:

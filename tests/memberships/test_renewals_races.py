@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
 from example_site.card.gateway import ACCEPTED
 from oscar_integration.memberships.models import Membership, Renewal
@@ -41,6 +43,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 D = Decimal
 State = Renewal.State
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """What hears of a renewal's order looks at the clock of the machine: it is the day on which they are due."""
+    with time_machine.travel(DUE, tick=True):
+        yield
 
 
 @pytest.fixture
