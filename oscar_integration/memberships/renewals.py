@@ -38,7 +38,7 @@ from oscar_integration.memberships.charging import Card, CardDeclined, Charge, C
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.opening import add_period
 from oscar_integration.memberships.placing import CannotRenew, Priced
-from oscar_integration.memberships.settle import settle, wants_renewal
+from oscar_integration.memberships.settle import lock, orders_have_changed, settle, wants_renewal
 from oscar_integration.split import Split
 from wagtail_referrals import credit, rewards
 
@@ -382,22 +382,50 @@ def _put_off(pk: int, now: datetime) -> None:
 
 def _begin(pk: int, now: datetime, lease: datetime, wallet: _Wallet) -> _Attempt | None:
     """Step 1, committed: from here on it is known what may have been charged, whatever dies."""
-    with transaction.atomic(durable=True):
-        renewal = _lock(pk, skip_locked=True)
-        if renewal is None or not renewal.is_open:
-            return None
-        if renewal.next_attempt_at is None or renewal.next_attempt_at > now:
-            return None
-        if renewal.state == State.CHARGING:
-            return _take_up(renewal, now, lease)
-        if not _still_wanted(renewal, now):
-            return None
-        with _language(renewal.membership.user):
-            try:
-                return _agree(renewal, now, lease, wallet)
-            except CannotRenew as error:
-                _refuse(renewal, error.words, now, cause=SHOP, card=None)
+    try:
+        with transaction.atomic(durable=True):
+            renewal = _lock(pk, skip_locked=True)
+            if renewal is None or not renewal.is_open:
                 return None
+            if renewal.next_attempt_at is None or renewal.next_attempt_at > now:
+                return None
+            if renewal.state == State.CHARGING:
+                return _take_up(renewal, now, lease)
+            if not _still_wanted(renewal, now):
+                return None
+            with _language(renewal.membership.user):
+                try:
+                    attempt = _agree(renewal, now, lease, wallet)
+                except CannotRenew as error:
+                    _refuse(renewal, error.words, now, cause=SHOP, card=None)
+                    return None
+            if attempt is not None:
+                _look_again(renewal, now)
+            return attempt
+    except _Overtaken as error:
+        settle(error.membership_id, now=now)
+        _follow(pk, now)
+        return None
+
+
+class _Overtaken(Exception):
+    """The membership has ended, or ends on another day, since the renewal was found to be wanted."""
+
+    def __init__(self, membership_id: int) -> None:
+        super().__init__(membership_id)
+        self.membership_id = membership_id
+
+
+def _look_again(renewal: Renewal, now: datetime) -> None:
+    """The last look before the charge, with the membership locked: who ends it waits, and then sees that it is charged.
+
+    Its orders are read again, too: of a refund there may have been no word. Raises ``_Overtaken``.
+    """
+    membership = lock(renewal.membership_id)
+    if membership is None or membership.state not in _RUNNING or not wants_renewal(membership):
+        raise _Overtaken(renewal.membership_id)
+    if membership.ends_at != renewal.due_at or orders_have_changed(membership, now):
+        raise _Overtaken(renewal.membership_id)
 
 
 def _take_up(renewal: Renewal, now: datetime, lease: datetime) -> _Attempt | None:

@@ -160,6 +160,14 @@ def look_at_orders(membership: Membership, periods: Sequence[Period], now: datet
         note_orders(membership, periods, read_facts(sorted(numbers)), lines_of(numbers), now)
 
 
+def orders_have_changed(membership: Membership, now: datetime) -> bool:
+    """Whether an order was paid, cancelled or refunded and its periods do not know it yet. Nothing is written."""
+    periods = list(membership.periods.order_by("pk"))
+    before = [computed(period) for period in periods]
+    look_at_orders(membership, periods, now)
+    return [computed(period) for period in periods] != before
+
+
 def note_orders(
     membership: Membership,
     periods: Sequence[Period],
@@ -244,7 +252,8 @@ def standing_of(
     starts_at, last = ordered[0].starts_at, ordered[-1]
     ends_at = last.ends_at
     left = _uses_left(membership, ordered, now)
-    grace = _access_until(membership, last, last_renewal)
+    final = next(period for period in periods if period.pk == last.id)
+    grace = _access_until(membership, last, final, last_renewal)
     if now < ends_at:
         return Standing(State.ACTIVE, "", starts_at, ends_at, grace, left, _next(ordered, grace, now))
     if now < grace:
@@ -256,7 +265,7 @@ def standing_of(
         # What was ordered to follow is not paid yet.
         return Standing(State.WAITING, "", starts_at, ends_at, ends_at, left, patience)
     return Standing(
-        State.ENDED, _why_ended(membership, last, periods, last_renewal), starts_at, ends_at, grace, 0, None
+        State.ENDED, _why_ended(membership, last, final, last_renewal), starts_at, ends_at, grace, 0, None
     )
 
 
@@ -273,13 +282,14 @@ def _uses_left(membership: Membership, ordered: Sequence[Span], now: datetime) -
     return sum(left) if len(left) == len(to_come) else None
 
 
-def _access_until(membership: Membership, last: Span, renewal: Renewal | None) -> datetime:
+def _access_until(membership: Membership, last: Span, period: Period, renewal: Renewal | None) -> datetime:
     """The end, and the time of grace where it is to be renewed."""
     ends_at = last.ends_at
     continues = renewal is not None and renewal.due_at == ends_at
     if continues and renewal is not None and renewal.state == Renewal.State.GIVEN_UP:
         return max(ends_at, renewal.ended_at or ends_at)
-    if not wants_renewal(membership) or not last.whole:
+    # Nothing follows by itself what was taken back, be it after its end.
+    if not wants_renewal(membership) or not last.whole or period.taken_back_at is not None:
         return ends_at
     until = ends_at + membership.plan.grace
     if continues and renewal is not None and renewal.is_open:
@@ -306,11 +316,16 @@ def _why_gone(periods: Sequence[Period]) -> str:
     return reasons[-1] if reasons else Reason.CANCELLED
 
 
-def _why_ended(membership: Membership, last: Span, periods: Sequence[Period], renewal: Renewal | None) -> str:
+def _why_ended(membership: Membership, last: Span, period: Period, renewal: Renewal | None) -> str:
     if last.used_up:
         return Reason.USED_UP
     if not last.whole:
-        return next(period for period in periods if period.pk == last.id).taken_back_reason or Reason.STAFF
+        return period.taken_back_reason or Reason.STAFF
+    if period.taken_back_at is not None and membership.state != State.ENDED:
+        # In the time of grace. What had ended before keeps its reason.
+        return period.taken_back_reason or Reason.STAFF
+    if period.taken_back_at is not None and membership.ended_reason:
+        return membership.ended_reason
     if renewal is not None and renewal.due_at == last.ends_at and renewal.state == Renewal.State.GIVEN_UP:
         return Reason.NOT_PAID
     return Reason.NOT_PAID if wants_renewal(membership) else Reason.RAN_OUT

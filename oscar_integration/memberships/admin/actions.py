@@ -263,15 +263,21 @@ def not_over(membership: Membership, now: datetime) -> QuerySet[Period]:
     return membership.periods.filter(Q(ends_at=None) | Q(ends_at__gt=now), taken_back_at=None)
 
 
+class BeingCharged(Exception):
+    """The renewal is being charged at this moment: what is paid then would bring the membership back."""
+
+
 def end_now(membership: Membership, now: datetime) -> bool:
     """End a membership at this moment: no renewal, and what is left of its periods is taken back.
 
-    Whether it ran: somebody else may have been faster.
+    Whether it ran: somebody else may have been faster. Raises ``BeingCharged``, which leaves everything as it was.
     """
     with transaction.atomic():
-        # Locks its renewal, then the membership.
+        # Locks its renewal, then the membership: nobody begins to charge from here on.
         if switch_renewal(membership.pk, False, now) is None:
             return False
+        if membership.renewals.filter(state=Renewal.State.CHARGING).exists():
+            raise BeingCharged
         for period in not_over(membership, now):
             take_back(period, Membership.Reason.STAFF, now=now)
     return True
@@ -309,19 +315,22 @@ class EndView(MemberFormView):
 
     def form_valid(self, form: EndForm) -> HttpResponse:
         membership = self.membership
-        if membership.renewals.filter(state=Renewal.State.CHARGING).exists():
-            # What is paid now would bring it back.
+        try:
+            with transaction.atomic():
+                ended = end_now(membership, timezone.now())
+                if ended:
+                    history.record(
+                        membership,
+                        history.ENDED,
+                        actor=self.request.user,
+                        note=form.cleaned_data["note"].strip(),
+                    )
+        except BeingCharged:
             messages.warning(
                 self.request,
                 gettext("The renewal is being charged at this moment. Try again in a few minutes."),
             )
             return self.back()
-        with transaction.atomic():
-            ended = end_now(membership, timezone.now())
-            if ended:
-                history.record(
-                    membership, history.ENDED, actor=self.request.user, note=form.cleaned_data["note"].strip()
-                )
         if ended:
             messages.success(
                 self.request,
