@@ -18,7 +18,7 @@ from oscar_integration.memberships.charging import Card, Charge, renewal_cards
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.opening import add_period
 from oscar_integration.memberships.placing import CannotRenew
-from oscar_integration.memberships.renewals import rehearse
+from oscar_integration.memberships.renewals import rehearse, switch_renewal
 from oscar_integration.shop import read_facts
 from wagtail_referrals.credit import format_money
 from wagtail_referrals.doctor import (
@@ -206,6 +206,7 @@ def _rehearsed(plan: Plan, trial: Trial) -> Iterator[Finding]:
         now=trial.now,
         counts_from=trial.now,
     )
+    switch_renewal(period.membership_id, True, trial.now)
     membership = Membership.objects.select_related("plan", "user").get(pk=period.membership_id)
     before = membership.ends_at
     charge = Charge(reference="doctor", label=LABEL)

@@ -80,8 +80,8 @@ def add_period(
             return found
         try:
             with transaction.atomic():
-                # What was earned charges nobody before they want it to go on.
-                renews = plan.renews and origin != Origin.REWARD
+                # What was earned or given charges nobody before they want it to go on.
+                renews = plan.renews and origin in BOUGHT
                 owner = _locked_for(user, plan, membership, order_number, renews, now)
                 if kind is None:
                     kind = kind_for(user, plan, now)

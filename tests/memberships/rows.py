@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 
 from oscar_integration.memberships.models import Membership, Period, Plan, PlanName
 from oscar_integration.memberships.opening import add_period
+from oscar_integration.memberships.settle import settle
 
 NOW = datetime(2026, 3, 10, 9, 30, tzinfo=UTC)
 
@@ -31,11 +32,19 @@ def make_plan(slug: str = "monthly", title: str = "", **values: Any) -> Plan:
 
 
 def give(user: Any, plan: Plan, *, now: datetime = NOW, **values: Any) -> Membership:
-    """A period of the plan, given by staff at ``now``; the membership that has it."""
+    """A period of the plan, given by staff at ``now``; the membership that has it.
+
+    A customer who gets a first one of a plan that renews by itself wants that, unless ``switched_on`` is false.
+    """
+    switched_on = values.pop("switched_on", True)
     arguments: dict[str, Any] = {
         "origin": Period.Origin.STAFF,
         "counts_from": now,
         "key": f"staff:{uuid4()}",
     } | values
     period = add_period(user=user, plan=plan, now=now, **arguments)
+    is_first = period.membership.periods.count() == 1
+    if switched_on and plan.renews and is_first and arguments["origin"] == Period.Origin.STAFF:
+        Membership.objects.filter(pk=period.membership_id).update(renews=True)
+        settle(period.membership_id, now=now)
     return Membership.objects.get(pk=period.membership_id)

@@ -255,6 +255,15 @@ def test_periods_and_visits_are_folded(page: Any, lea: Any, plan: Any, clock: An
 # The renewal
 
 
+def test_what_staff_gave_does_not_renew_until_the_customer_wants_it(
+    page: Any, lea: Any, monthly: Any
+) -> None:
+    give(lea, monthly, switched_on=False)
+    soup = page()
+    assert "It ends on April 10, 2026. The renewal is switched off." in lines(soup)
+    assert "Switch the renewal on" in soup.text
+
+
 def test_the_next_renewal_in_words(page: Any, lea: Any, monthly: Any, card: Any) -> None:
     give(lea, monthly)
     assert "Renews on April 10, 2026 for €75.00, charged to your card •••• 4242." in lines(page())

@@ -22,6 +22,7 @@ from oscar_integration.memberships.opening import (
     plans_of_products,
     take_back,
 )
+from oscar_integration.memberships.renewals import plan_renewals
 from oscar_integration.memberships.settle import settle
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from tests.memberships.shopping import make_sold_plan, membership_of, pay, place
@@ -106,7 +107,20 @@ def test_a_conflict_that_stays_is_said_and_not_tried_for_ever(
 def test_who_earned_it_is_not_charged_for_it(lea: Any) -> None:
     plan = make_plan("monthly", renews=True)
     assert give(lea, plan, origin=Origin.REWARD).renews is False
-    assert give(make_user(), plan).renews is True
+    assert give(make_user(), plan, origin=Origin.ORDER).renews is True
+
+
+def test_who_was_given_it_by_staff_is_not_charged_for_it(lea: Any, clock: Any) -> None:
+    """Not until they switch the renewal on, or buy it themselves; who pays for it already goes on."""
+    plan = make_sold_plan(renews=True)
+    membership = give(lea, plan, switched_on=False)
+    assert membership.renews is False
+    plan_renewals(NOW)
+    assert not membership.renewals.exists()
+    assert membership.access_until == membership.ends_at
+    buyer = make_user()
+    assert give(buyer, plan, origin=Origin.ORDER).renews is True
+    assert give(buyer, plan, switched_on=False).renews is True
 
 
 # New, extension or renewal
