@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from oscar_integration.memberships import placing
 from oscar_integration.memberships.charging import Card, Charge, renewal_cards
+from oscar_integration.memberships.groups import staff_groups
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.opening import add_period
 from oscar_integration.memberships.placing import CannotRenew
@@ -56,6 +57,7 @@ def examine_memberships(trial: Trial) -> Iterator[Finding]:
         yield fine(_("There is no plan: nothing is sold or given as a membership."))
         return
     yield from _late(trial)
+    yield from _groups()
     renewing = [plan for plan in plans if plan.renews]
     if not renewing:
         yield fine(_("No plan renews by itself: no card is ever charged."))
@@ -92,6 +94,15 @@ def _late(trial: Trial) -> Iterator[Finding]:
         yield look(
             words % {"count": number},
             _("They are asked for again under the same keys. The log says what fails."),
+        )
+
+
+def _groups() -> Iterator[Finding]:
+    for plan in Plan.objects.filter(group__in=staff_groups()).select_related("group").order_by("pk"):
+        yield broken(
+            _("“%(group)s”, the group of “%(plan)s”, opens the administration: members are not put into it.")
+            % {"group": plan.group, "plan": plan.name},
+            _("Take that right from the group, or choose another group for the plan."),
         )
 
 

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.models import GroupGrant, Membership
 
+logger = logging.getLogger("oscar_integration")
+
+# Whoever has one of these gets into Wagtail, into Oscar's dashboard.
+STAFF: Final = (("wagtailadmin", "access_admin"), ("partner", "dashboard_access"))
 _BATCH: Final = 500
+
+
+def staff_permissions() -> QuerySet[Permission]:
+    query = Q()
+    for app_label, codename in STAFF:
+        query |= Q(content_type__app_label=app_label, codename=codename)
+    return Permission.objects.filter(query)
+
+
+def staff_groups() -> QuerySet[Group]:
+    """Groups that open the administration: no membership puts a customer into one, whenever it got that right."""
+    return Group.objects.filter(permissions__in=staff_permissions())
 
 
 def sync_group(user_id: Any, *, now: datetime) -> None:
@@ -61,14 +79,15 @@ def _batches(now: datetime) -> Iterator[list[Any]]:
 def lacking(now: datetime) -> QuerySet[Membership]:
     through, user, group = _table()
     inside = through.objects.filter(**{user: OuterRef("user"), group: OuterRef("plan__group")})
-    return Membership.objects.filter(
+    rows = Membership.objects.filter(
         open_at(now), ~Exists(inside), user__isnull=False, plan__group__isnull=False
     )
+    return rows.exclude(plan__group__in=staff_groups())
 
 
 def superfluous(now: datetime) -> QuerySet[GroupGrant]:
     reasons = Membership.objects.filter(open_at(now), user=OuterRef("user"), plan__group=OuterRef("group"))
-    return GroupGrant.objects.filter(~Exists(reasons))
+    return GroupGrant.objects.filter(~Exists(reasons) | Q(group__in=staff_groups()))
 
 
 def _table() -> tuple[Any, str, str]:
@@ -78,7 +97,7 @@ def _table() -> tuple[Any, str, str]:
 
 
 def _sync(user_ids: Collection[Any], now: datetime) -> None:
-    """As ``sync_group`` for many: at most 9 queries."""
+    """As ``sync_group`` for many: at most 10 queries."""
     through, user, group = _table()
     with transaction.atomic():
         users = get_user_model()._default_manager.select_for_update(no_key=True, of=("self",))
@@ -86,6 +105,11 @@ def _sync(user_ids: Collection[Any], now: datetime) -> None:
         locked = list(users.filter(pk__in=user_ids).order_by("pk").values_list("pk", flat=True))
         open_ones = Membership.objects.filter(open_at(now), user__in=locked, plan__group__isnull=False)
         wanted = set(open_ones.values_list("user", "plan__group"))
+        groups = {group_id for _user_id, group_id in wanted}
+        closed = set(staff_groups().filter(pk__in=groups).values_list("pk", flat=True)) if groups else set()
+        for group_id in sorted(closed):
+            logger.warning("Group %s opens the administration: no member of a plan is put into it", group_id)
+        wanted = {pair for pair in wanted if pair[1] not in closed}
         granted = set(GroupGrant.objects.filter(user__in=locked).values_list("user", "group"))
         inside = set(through.objects.filter(**{f"{user}__in": locked}).values_list(user, group))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 from oscar.core.loading import get_model
 
@@ -94,6 +95,15 @@ def test_where_nothing_renews_no_card_is_asked_for(cards: Any) -> None:
     cards("NoCards")
     make_sold_plan()
     assert examine(PART).says("No plan renews by itself: no card is ever charged.", FINE)
+
+
+def test_a_group_that_opens_the_administration(cards: Any) -> None:
+    group = Group.objects.create(name="Members")
+    make_sold_plan(group=group)
+    words = "“Members”, the group of “Monthly”, opens the administration: members are not put into it."
+    assert examine(PART).broken == []
+    group.permissions.add(Permission.objects.get(codename="access_admin"))
+    assert examine(PART).says(words, Verdict.BROKEN)
 
 
 # Cards

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 
 from oscar_integration.memberships.groups import sync_all, sync_group
 from oscar_integration.memberships.models import GroupGrant, Membership, Plan
@@ -177,3 +177,40 @@ def test_more_than_one_batch(club: Plan, monkeypatch: pytest.MonkeyPatch) -> Non
     club.save()
     assert sync_all(NOW) == 5
     assert everywhere(users) == [{"Studio"}] * 5
+
+
+# Groups of staff
+
+
+STAFF_RIGHTS = [("wagtailadmin", "access_admin"), ("partner", "dashboard_access")]
+
+
+def right(app_label: str, codename: str) -> Permission:
+    return Permission.objects.get(content_type__app_label=app_label, codename=codename)
+
+
+@pytest.mark.parametrize("name", STAFF_RIGHTS)
+def test_nobody_is_put_into_a_group_that_opens_the_administration(
+    lea: Any, club: Plan, members: Group, name: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    members.permissions.add(right(*name))
+    give(lea, club)
+    assert groups_of(lea) == set()
+    assert not GroupGrant.objects.exists()
+    assert f"Group {members.pk} opens the administration" in caplog.text
+    assert sync_all(NOW) == 0, "nobody is missing there"
+    members.permissions.clear()
+    assert sync_all(NOW) == 1
+    assert groups_of(lea) == {"Members"}
+
+
+def test_members_leave_a_group_that_gets_that_right_later(lea: Any, club: Plan, members: Group) -> None:
+    editor = make_user("editor@example.com")
+    editor.groups.add(members)
+    give(editor, club)
+    give(lea, club)
+    members.permissions.add(right(*STAFF_RIGHTS[0]))
+    assert sync_all(NOW) == 1
+    assert (groups_of(lea), groups_of(editor)) == (set(), {"Members"})
+    assert not GroupGrant.objects.exists()
+    assert sync_all(NOW) == 0

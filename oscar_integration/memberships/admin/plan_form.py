@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django import forms
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -25,20 +24,11 @@ from wagtail.admin.widgets.slug import SlugInput
 from oscar_integration.gifts import GiftProductField
 from oscar_integration.memberships.admin.names import PLANS
 from oscar_integration.memberships.admin.words import days_words, length_words, plan_words, renewal_words
+from oscar_integration.memberships.groups import staff_groups
 from oscar_integration.memberships.models import Plan, Unit, read_days
 from oscar_integration.product_chooser import product_chooser
 from wagtail_referrals.admin.program_form import RowsPanel
 from wagtail_referrals.programs.models import language_choices
-
-# Whoever has one of these gets into Wagtail, into Oscar's dashboard.
-STAFF: Final = (("wagtailadmin", "access_admin"), ("partner", "dashboard_access"))
-
-
-def staff_permissions() -> Any:
-    query = Q()
-    for app_label, codename in STAFF:
-        query |= Q(content_type__app_label=app_label, codename=codename)
-    return Permission.objects.filter(query)
 
 
 class PlanNameForm(WagtailAdminModelForm):
@@ -90,7 +80,7 @@ class PlanForm(WagtailAdminModelForm):
 
     def clean_group(self) -> Group | None:
         group: Group | None = self.cleaned_data["group"]
-        if group is not None and group.permissions.filter(pk__in=staff_permissions()).exists():
+        if group is not None and staff_groups().filter(pk=group.pk).exists():
             raise ValidationError(
                 gettext(
                     "“%(group)s” is a group of your staff: customers in it could open the administration."
