@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,6 +23,18 @@ from oscar_integration.memberships.words import day_words
 from wagtail_referrals.site.layout import account_layout_context
 
 
+def _back_to_the_list(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Lead whoever comes by GET to the page: a login that was asked for by a POST ends in a GET of its address."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseRedirect(reverse("memberships:list"))
+        return view(request, *args, **kwargs)
+
+    return wrapper
+
+
 @login_required
 @require_safe
 def memberships(request: HttpRequest) -> HttpResponse:
@@ -34,17 +50,12 @@ def memberships(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@_back_to_the_list
 @login_required
 @require_POST
 def renewal(request: HttpRequest, pk: int) -> HttpResponse:
     """Switch the renewal of one of the customer's own memberships on or off, as ``on`` says: twice is once."""
-    own = (
-        Membership.objects.select_related("plan")
-        .filter(pk=pk, user=request.user.pk, plan__renews=True)
-        .first()
-    )
-    if own is None:
-        raise Http404
+    own = _own(request, pk)
     wanted = request.POST.get("on") == "1"
     if own.state == Membership.State.ENDED:
         messages.warning(request, _("This membership has ended already."), fail_silently=True)
@@ -55,6 +66,7 @@ def renewal(request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("memberships:list"))
 
 
+@_back_to_the_list
 @login_required
 @require_POST
 def retry(request: HttpRequest, pk: int) -> HttpResponse:

@@ -367,11 +367,24 @@ def test_switch_it_off_and_on_again(page: Any, lea: Any, monthly: Any, card: Any
     )
 
 
+@pytest.mark.parametrize("button", ["renewal", "retry"])
+def test_who_has_to_log_in_before_a_button_works_comes_back_to_the_page(
+    lea: Any, monthly: Any, client: Any, button: str
+) -> None:
+    give(lea, monthly)
+    address = f"{URL}{membership_of(lea).pk}/{button}/"
+    client.logout()
+    login = client.post(address, {"on": "0"})
+    assert f"next={address}" in login.url
+    client.force_login(lea)
+    assert client.get(address).url == URL
+
+
 def test_only_a_plan_that_renews_has_a_switch(page: Any, lea: Any, plan: Any, client: Any) -> None:
     give(lea, plan)
     assert page().select("form") == []
     assert client.post(f"{URL}{membership_of(lea).pk}/renewal/", {"on": "1"}).status_code == 404
-    assert client.get(f"{URL}{membership_of(lea).pk}/renewal/").status_code == 405
+    assert client.get(f"{URL}{membership_of(lea).pk}/renewal/").status_code == 302
 
 
 def test_one_that_has_ended_cannot_be_switched(
@@ -444,7 +457,7 @@ def test_a_card_that_was_declined_is_tried_again_soon(
     client.force_login(make_customer("hugo@example.com"))
     assert client.post(f"{URL}{declined.pk}/retry/").status_code == 404
     client.force_login(lea)
-    assert client.get(f"{URL}{declined.pk}/retry/").status_code == 405
+    assert client.get(f"{URL}{declined.pk}/retry/").status_code == 302
     before = renewal.next_attempt_at
     response = client.post(f"{URL}{declined.pk}/retry/", follow=True)
     assert "We try it again within the next minutes" in response.content.decode()
