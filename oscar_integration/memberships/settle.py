@@ -98,8 +98,9 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
             Period.objects.filter(pk=period.pk).update(**computed(period))
     last = membership.renewals.order_by("-number").first()
     standing = standing_of(membership, periods, spans, last, now)
-    if standing.state != State.ENDED and membership.state == State.ENDED and _has_another(membership):
-        # What brought it back runs with the one that the customer has had since.
+    comes_back = standing.state != State.ENDED and membership.state == State.ENDED
+    # What brought it back runs with the one that the customer has had since.
+    if comes_back and (_only_plan_changed(membership, standing, last, now) or _has_another(membership)):
         standing = Standing(
             State.ENDED, membership.ended_reason, standing.starts_at, standing.ends_at, now, 0, None
         )
@@ -129,6 +130,8 @@ def spans_of(
     membership: Membership, periods: Sequence[Period], uses: dict[int, tuple[datetime, ...]]
 ) -> dict[int, Span]:
     """When each period runs, by its id; those that are neither paid nor given have none. ``uses`` by period."""
+    # What was over with its last use stays over, also if the plan has learnt to renew by itself since.
+    is_pass = not membership.plan.renews or membership.ended_reason == Reason.USED_UP
     links = [
         Link(
             period.pk,
@@ -138,7 +141,7 @@ def spans_of(
             period.counts_from,
             period.taken_back_at,
             uses.get(period.pk, ()),
-            ends_used_up=not membership.plan.renews,
+            ends_used_up=is_pass,
         )
         for period in periods
         if period.counts_from is not None
@@ -329,6 +332,17 @@ def _why_ended(membership: Membership, last: Span, period: Period, renewal: Rene
     if renewal is not None and renewal.due_at == last.ends_at and renewal.state == Renewal.State.GIVEN_UP:
         return Reason.NOT_PAID
     return Reason.NOT_PAID if wants_renewal(membership) else Reason.RAN_OUT
+
+
+def _only_plan_changed(
+    membership: Membership, standing: Standing, renewal: Renewal | None, now: datetime
+) -> bool:
+    """Its time was over and still is: only the plan's time of grace, or that it renews, could open it again."""
+    if membership.ended_reason not in (Reason.RAN_OUT, Reason.NOT_PAID) or standing.state == State.WAITING:
+        return False
+    if standing.ends_at is None or standing.ends_at != membership.ends_at or now < standing.ends_at:
+        return False
+    return renewal is None or not renewal.is_open or renewal.due_at != standing.ends_at
 
 
 def _has_another(membership: Membership) -> bool:

@@ -19,6 +19,7 @@ from oscar_integration.memberships import settle as settling
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal, Use
 from oscar_integration.memberships.opening import take_back
 from oscar_integration.memberships.settle import BATCH, PATIENCE, RETRY, settle, settle_due
+from oscar_integration.memberships.uses import record_use, undo_use
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from tests.memberships.shopping import make_sold_plan, membership_of, pay, place, refund
 from tests.oscar_integration.shopping import create_order, fill_basket, make_product
@@ -533,3 +534,50 @@ def test_settling_costs_what_it_may(lea: Any, plan: Plan) -> None:
 
 def test_there_is_none(db: None) -> None:
     assert settle(123456, now=NOW) is None
+
+
+# Plans that an editor changes
+
+
+def test_a_pass_that_was_used_up_stays_over_when_its_plan_learns_to_renew(lea: Any) -> None:
+    plan = make_plan("pass", uses=1)
+    membership = give(lea, plan)
+    use = record_use(membership, key="1", how=Use.How.LIST, by=None, now=NOW + timedelta(days=1))
+    plan.renews = True
+    plan.save()
+    found = settle(membership.pk, now=NOW + timedelta(days=2))
+    assert found is not None
+    assert (found.state, found.ended_reason) == ("ended", "used_up")
+    undo_use(use, None, NOW + timedelta(days=2))
+    assert Membership.objects.get(pk=membership.pk).state == "active"
+
+
+def test_a_use_comes_back_to_one_who_has_another_of_the_plan(lea: Any) -> None:
+    """No second one runs: the use is not lost, and the pass opens again once the other one is over."""
+    plan = make_plan("pass", uses=1)
+    first = give(lea, plan)
+    use = record_use(first, key="1", how=Use.How.LIST, by=None, now=NOW + timedelta(days=1))
+    second = give(lea, plan, now=NOW + timedelta(days=2))
+    assert second.pk != first.pk
+    undo_use(use, None, NOW + timedelta(days=3))
+    assert Membership.objects.get(pk=first.pk).state == "ended"
+    assert Membership.objects.get(pk=second.pk).state == "active"
+    record_use(second, key="2", how=Use.How.LIST, by=None, now=NOW + timedelta(days=4))
+    settle(first.pk, now=NOW + timedelta(days=4))
+    assert Membership.objects.get(pk=first.pk).state == "active"
+
+
+@pytest.mark.parametrize("change", [{"grace_days": 20}, {"renews": True}])
+def test_what_has_run_out_stays_over_when_its_plan_changes(lea: Any, change: dict[str, Any]) -> None:
+    plan = make_plan("month", **({"renews": True, "grace_days": 1} | {"renews": "renews" not in change}))
+    membership = give(lea, plan)
+    Membership.objects.filter(pk=membership.pk).update(renews=True)
+    assert membership.ends_at is not None
+    over = membership.ends_at + timedelta(days=2)
+    settle(membership.pk, now=over)
+    assert Membership.objects.get(pk=membership.pk).state == "ended"
+    for name, value in ({"grace_days": 20} | change).items():
+        setattr(plan, name, value)
+    plan.save()
+    settle(membership.pk, now=over)
+    assert Membership.objects.get(pk=membership.pk).state == "ended"
