@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -150,3 +151,27 @@ def test_nothing_is_charged_for_an_order_that_was_refunded_and_not_looked_at(
     assert bank.asked == []
     assert (fresh(member).state, fresh(member).ended_reason) == ("ended", "cancelled")
     assert renewal_of(member).state == Renewal.State.CALLED_OFF
+
+
+def test_seconds_between_two_sweeps_leave_totals_and_ledger_in_agreement(
+    member: Membership, bank: Bank
+) -> None:
+    """Each sweep finds it in another state: due, charged with no answer, asked again, placed."""
+    lost = iter([True])
+
+    def lose(request: Any) -> None:
+        if next(lost, False):
+            raise TimeoutError
+
+    bank.after = lose
+    for seconds in (-1, 0, 1, 2, 15 * 60 + 1, 15 * 60 + 2):
+        renew_due(DUE + timedelta(seconds=seconds))
+        assert_audit_clean(only=LEDGER)
+        assert_audit_clean(only=("renewals",))
+    (order,) = orders_of(member)
+    assert (bank.amounts, {request.key for request in bank.asked}) == (
+        ["18.00"],
+        {renewal_of(member).charge_key},
+    )
+    assert order.total_incl_tax == sum(source.amount_debited for source in order.sources.all()) == 30
+    assert (left(member.user), fresh(member).ends_at) == ("0.00", NEXT)
