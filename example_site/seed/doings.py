@@ -44,6 +44,7 @@ class Shop:
     editor: Any
     manager: Any
     landing_page: Any = None
+    class_page: Any = None
     # By name of who ordered.
     orders: dict[str, Any] = field(default_factory=dict)
     # Codes of guests, from their thank-you page.

@@ -38,9 +38,13 @@ SOON = timedelta(minutes=30)
 
 
 def members(shop: Shop) -> None:
+    def publish() -> None:
+        shop.class_page = programs.write_class_page(shop.editor)
+        programs.bring_a_friend(shop.editor, shop.class_page)
+
     # When the members of before have left: they offer what is for whoever has been one.
-    shop.at(60, "10:30", lambda: programs.bring_a_friend(shop.editor, shop.landing_page))
-    shop.at(60, "11:00", lambda: programs.one_more_month(shop.editor, shop.landing_page))
+    shop.at(60, "10:30", publish)
+    shop.at(60, "11:00", lambda: programs.one_more_month(shop.editor, shop.class_page))
     salome(shop)
     tangi(shop)
     declined(shop)

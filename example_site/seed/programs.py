@@ -13,7 +13,7 @@ from wagtail.models import Locale, Page
 from example_site.pages.models import HomePage
 from example_site.seed.pages import studio_picture
 from example_site.seed.plans import FRIENDS_PASS, MEMBERS
-from example_site.seed.referral_texts import HOME_BLOCK, HUB, LANDING, WORDS
+from example_site.seed.referral_texts import CLASS_LANDING, HOME_BLOCK, HUB, LANDING, WORDS
 from wagtail_referrals.kinds import HasOptions, option_owners
 from wagtail_referrals.programs import customer_facts
 from wagtail_referrals.programs.models import Audience, AudienceRule, Program, ProgramRule
@@ -43,6 +43,11 @@ def write_pages(editor: Any) -> Any:
         home.body = json.dumps([*body[:-1], block, *body[-1:]])
         home.save_revision(user=editor).publish(user=editor)
     return landing["en"]
+
+
+def write_class_page(editor: Any) -> Any:
+    """The landing page of programs that give a class: nothing waits in a basket, so it says what each program says."""
+    return _in_both_languages(LandingPage, CLASS_LANDING, editor)["en"]
 
 
 def _in_both_languages(model: Any, texts: dict[str, Any], editor: Any) -> dict[str, Any]:

@@ -46,6 +46,30 @@ LANDING: dict[str, Any] = {
     },
 }
 
+# No introduction and no steps: they are the program's and the package's.
+CLASS_LANDING: dict[str, Any] = {
+    "picture": "dawn",
+    "in_menu": False,
+    "en": {
+        "title": "A class with a friend",
+        "slug": "a-class-with-a-friend",
+        "search_description": "A class at Studio Souffle, as a present.",
+        "headline": "{name} invites you to breathe in",
+        "introduction": "",
+        "steps": [],
+        "action_text": "To the shop",
+    },
+    "fr": {
+        "title": "Un cours entre amis",
+        "slug": "un-cours-entre-amis",
+        "search_description": "Un cours en cadeau au Studio Souffle.",
+        "headline": "{name} vous invite à souffler",
+        "introduction": "",
+        "steps": [],
+        "action_text": "Voir la boutique",
+    },
+}
+
 HUB: dict[str, Any] = {
     "picture": "sea",
     "in_menu": True,

@@ -22,7 +22,7 @@ from oscar_integration.memberships.models import Membership, Period, Renewal
 from oscar_integration.memberships.renewals import forecast
 from tests.example_site.story import LONGEST, NOW
 from tests.example_site.test_history import user
-from wagtail_referrals import credit, rewards
+from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.rewards.models import Reward
 
@@ -165,6 +165,17 @@ def test_the_group_is_that_of_those_whose_membership_runs(lived: str) -> None:
     names = {email.partition("@")[0] for email in inside}
     assert names >= {"salome", "tangi", "paol", "soazig.guivarch", "clara.vasseur"}
     assert names & {"nina", "maud", "erwan", "ronan.gourvil", "camille", "gaelle"} == set()
+
+
+@pytest.mark.parametrize(("language", "account"), [("en", "Open an account"), ("fr", "Ouvrez un compte")])
+def test_a_friend_reads_where_the_class_comes_from(
+    lived: str, client: Client, language: str, account: str
+) -> None:
+    """The present is in no basket: an account is opened for it."""
+    path = people.share_path(people.code_of(people.find_advocate(user("salome"))))
+    page = client.get(path, headers={"accept-language": language}, follow=True).content.decode()
+    assert account in page
+    assert "basket already" not in page and "déjà dans le panier" not in page
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
