@@ -134,3 +134,11 @@ def test_the_pages_are_accessible_and_fit_a_phone(
         wide = admin_page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{path} is {wide} px too wide"
     browser_problems.assert_none()
+
+
+def test_a_name_is_not_broken_within_a_word(
+    admin_page: Page,  # noqa: F811
+) -> None:
+    a_little_of_everything()
+    admin_page.goto(reverse(f"{RENEWALS}:index"))
+    assert admin_page.locator("td.referral-title").first.evaluate("cell => cell.offsetWidth") >= 13 * 16
