@@ -33,4 +33,4 @@ class RenewalCards:
 
     def card(self, user: Any) -> Card | None:
         card = kept.card_of(user)
-        return None if card is None else Card(label=card.label, url=reverse("account_card:page"))
+        return Card(label="" if card is None else card.label, url=reverse("account_card:page"))

@@ -49,7 +49,10 @@ class Charge:
 
 @dataclass(frozen=True)
 class Card:
-    """The card that would be charged: how the customer knows it, and where they change it ("" for nowhere)."""
+    """The card that would be charged: how the customer knows it, and where they change it ("" for nowhere).
+
+    Without a ``label`` the customer keeps none, and ``url`` is where they give the shop one.
+    """
 
     label: str
     url: str = ""
@@ -74,7 +77,10 @@ class RenewalCards(Protocol):
         """
 
     def card(self, user: Any) -> Card | None:
-        """The card that would be charged, ``None`` where the customer keeps none. For pages and mails: be quick."""
+        """The card that would be charged; ``None``, or one without a label, where the customer keeps none.
+
+        For pages and mails: be quick.
+        """
 
 
 @lru_cache(maxsize=1)

@@ -463,7 +463,7 @@ def _agree(renewal: Renewal, now: datetime, lease: datetime, wallet: _Wallet) ->
         paid = _pay_with_credit(renewal, priced, now, lease)
     renewal.credit, renewal.charge = paid.credit, paid.card
     if paid.card > 0 and wallet.reason:
-        _refuse(renewal, wallet.reason, now, cause=NO_CARD if renewal_cards() else SHOP, card=None)
+        _refuse(renewal, wallet.reason, now, cause=NO_CARD if renewal_cards() else SHOP, card=wallet.card)
         return None
     renewal.state, renewal.refusal = State.CHARGING, ""
     renewal.leased_until = renewal.next_attempt_at = lease
@@ -738,7 +738,8 @@ def _ask_for_card(user: Any) -> _Wallet:
         # Not known: whoever charges it will be told.
         logger.exception("It could not be asked which card a customer keeps")
         return _Wallet(None)
-    return _Wallet(card, "" if card is not None else _("There is no card that could be charged."))
+    has_card = card is not None and card.label
+    return _Wallet(card, "" if has_card else _("There is no card that could be charged."))
 
 
 def _lock(pk: int, *, skip_locked: bool = False) -> Renewal | None:

@@ -46,6 +46,8 @@ class Bank:
     # Cards of these customers' are declined, with these words; all of them have a card but those without.
     declines: dict[int, str] = field(default_factory=dict)
     without_card: set[int] = field(default_factory=set)
+    # Where those give the shop one; "" where the shop does not say.
+    adding: str = ""
     # Called with each request, before and after the money is taken: to fail, or to do something meanwhile.
     before: Callable[[ChargeRequest], Any] = lambda request: None
     after: Callable[[ChargeRequest], Any] = lambda request: None
@@ -82,7 +84,9 @@ class Cards:
         return Charge(reference=f"ch-{request.key}", label="•••• 4242")
 
     def card(self, user: Any) -> Card | None:
-        return None if user.pk in bank.without_card else Card("•••• 4242", "/accounts/card/")
+        if user.pk in bank.without_card:
+            return Card("", bank.adding) if bank.adding else None
+        return Card("•••• 4242", "/accounts/card/")
 
 
 def make_renewing_plan(slug: str = "monthly", **values: Any) -> Plan:

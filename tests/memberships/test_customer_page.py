@@ -442,6 +442,15 @@ def test_what_is_due_is_said_plainly(page: Any, declined: Membership) -> None:
     assert "The membership then ends at once: it is paid until April 10, 2026 only." in soup.text
 
 
+def test_who_removed_the_card_is_led_to_where_one_is_added(page: Any, declined: Membership, lea: Any) -> None:
+    StoredCard.objects.filter(user=lea).delete()
+    soup = page()
+    assert [way.get_text(strip=True) for way in soup.select(".memberships-trouble :is(a, button)")] == [
+        "Add a card"
+    ]
+    assert soup.select_one(".memberships-trouble a")["href"] == "/en/account/card/"
+
+
 def test_credit_that_will_pay_what_is_due_is_not_offered_for_an_order(
     page: Any, declined: Membership, lea: Any, client: Any
 ) -> None:

@@ -192,6 +192,16 @@ def test_no_card(member: Any, bank: Bank, until: Any) -> None:
     assert not Reservation.objects.exists()
 
 
+def test_no_card_and_where_to_add_one(member: Any, bank: Bank, until: Any) -> None:
+    bank.without_card.add(member.user.pk)
+    bank.adding = "/accounts/card/"
+    until(DUE)
+    assert (bank.asked, renewal_of(member).state) == ([], State.PAST_DUE)
+    text = unwrapped(mail(member.user, "membership_declined"))
+    assert "There is no card that could be charged." in text and "Add a card: http://" in text
+    assert "/accounts/card/" in text
+
+
 def test_a_shop_that_charges_no_cards(member: Any, bank: Bank, settings: Any, until: Any) -> None:
     settings.WAGTAIL_REFERRALS_OSCAR = {}
     open_bank()
