@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -80,6 +81,17 @@ def test_the_order_keeps_a_token_and_no_number(member: Shopper, camille: Any, nu
     assert (card.user, card.label) == (camille, f"•••• {number[-4:]}")
     assert number not in card.token
     assert all(number not in str(value) for value in member.client.session.values())
+
+
+def test_the_thank_you_page_says_what_was_bought_and_leads_to_it(
+    member: Shopper, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        address = orders(member, ACCEPTED).url
+    page = member.client.get(address).content.decode()
+    words = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert re.search(r"Monthly membership, until \w+\.? \d+, \d{4} See your memberships and your code", words)
+    assert '<a href="/en/memberships/">' in page
 
 
 def test_who_does_not_tick_it_keeps_none(member: Shopper) -> None:

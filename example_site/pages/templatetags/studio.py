@@ -51,6 +51,17 @@ def waits_for_account(order: Any) -> bool:
 
 
 @register.simple_tag
+def brought_by(order: Any) -> list[Any]:
+    """The customer's memberships and passes that this order is a part of."""
+    if order.user_id is None or not apps.is_installed("oscar_integration.memberships"):
+        return []
+    from oscar_integration.memberships.models import Membership
+
+    found = Membership.objects.filter(user=order.user_id, periods__order_number=order.number)
+    return list(found.select_related("plan").prefetch_related("plan__names").distinct().order_by("pk"))
+
+
+@register.simple_tag
 def shop_categories() -> list[Any]:
     """The top level of the catalogue."""
     return list(get_model("catalogue", "Category").objects.filter(depth=1, is_public=True))
