@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -80,9 +79,15 @@ def assert_renewed_once(member: Any, bank: Bank) -> None:
 
 @pytest.mark.parametrize("workers", [2, 8])
 def test_one_of_the_workers_renews(workers: int, member: Any, bank: Bank) -> None:
-    # Long enough that the others come by.
-    bank.before = lambda request: time.sleep(0.05)
-    assert not failures(at_once(*[lambda: renew_due(DUE)] * workers))
+    gone = threading.Semaphore(0)
+
+    def work() -> None:
+        renew_due(DUE)
+        gone.release()
+
+    # Its card is charged once all the others have come by, and gone.
+    bank.before = lambda request: [gone.acquire(timeout=30) for _other in range(workers - 1)]
+    assert not failures(at_once(*[work] * workers))
     assert len(bank.asked) == 1, "the others left it to the one that has it"
     assert_renewed_once(member, bank)
 
