@@ -108,7 +108,7 @@ class Plan(ClusterableModel):
         _("announced"),
         default=7,
         validators=[MaxValueValidator(60)],
-        help_text=_("How many days before a renewal the customer is told."),
+        help_text=_("At least so many days before a renewal the customer is told; it may be a day more."),
     )
     grace_days = models.PositiveSmallIntegerField(
         _("grace period"),

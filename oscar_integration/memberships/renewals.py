@@ -270,14 +270,18 @@ def try_soon(membership_id: int, now: datetime | None = None) -> bool:
 
 
 def _to_announce(now: datetime) -> list[int]:
-    """Renewals whose customer is to be told by now. 2 queries."""
+    """Renewals whose customer is to be told by now. 2 queries.
+
+    By the last sweep of a shop that sweeps once a day, at the latest: told too late, it would be charged later than it
+    is due.
+    """
     due = Q()
     for days in (
         Plan.objects.filter(renews=True, announce_days__gt=0)
         .values_list("announce_days", flat=True)
         .distinct()
     ):
-        due |= Q(membership__plan__announce_days=days, next_attempt_at__lte=now + timedelta(days=days))
+        due |= Q(membership__plan__announce_days=days, next_attempt_at__lte=now + timedelta(days=days) + SWEEPS)
     if not due:
         return []
     rows = Renewal.objects.filter(due, state=State.PLANNED, announced_at=None)

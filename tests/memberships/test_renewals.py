@@ -52,9 +52,9 @@ State = Renewal.State
 def test_it_is_announced_charged_and_goes_on_without_a_gap(
     member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
-    until(DUE - 7 * DAY - timedelta(minutes=1))
+    until(DUE - 8 * DAY - timedelta(minutes=1))
     assert mails(member.user) == []
-    until(DUE - 7 * DAY, start=DUE - 7 * DAY)
+    at(DUE - 8 * DAY)
     renewal = renewal_of(member)
     assert (renewal.state, renewal.announced_total) == (State.PLANNED, D("30.00"))
     assert mails(member.user) == ["membership_renews"]
@@ -79,6 +79,21 @@ def test_it_is_announced_charged_and_goes_on_without_a_gap(
     at(DUE + timedelta(minutes=4))
     assert renewal_of(member).number == 2
     assert len(orders_of(member)) == 1
+
+
+def test_a_shop_that_sweeps_once_a_day_charges_no_day_later(member: Any, bank: Bank, at: Any) -> None:
+    """Whatever the time of its sweep: the customer was told in time for the day on which it is due."""
+    night = DUE + timedelta(hours=14)
+    for days in range(33, 0, -1):
+        at(night - days * DAY)
+    renewal = renewal_of(member)
+    assert (renewal.next_attempt_at, mails(member.user)) == (DUE, ["membership_renews"])
+    assert renewal.announced_at is not None
+    assert 7 * DAY <= DUE - renewal.announced_at < 8 * DAY
+    assert bank.asked == []
+    at(night)
+    assert renewal_of(member).state == State.DONE
+    assert fresh(member).ends_at == NEXT
 
 
 # Credit
