@@ -194,8 +194,8 @@ def test_the_renewal_is_said_in_words(admin: Client, product: Any) -> None:
     response = admin.post(reverse(f"{PLANS}:words"), form)
     assert response.json() == {
         "words": "One period: 1 month, 8 uses. After 1 month the next period is ordered and charged. The customer is "
-        "told 7 days before, with what it will cost and what credit pays. A declined card is charged again 1, 3 and 5 "
-        "days later. Until then the access goes on, for 7 days at most; after that the membership ends."
+        "told at least 7 days before, with what it will cost and what credit pays. A declined card is charged again 1, "
+        "3 and 5 days later. Until then the access goes on, for 7 days at most; after that the membership ends."
     }
     # What cannot work is said as it was typed.
     assert (
