@@ -117,6 +117,12 @@ class OscarShop:
     def start_url(self, request: HttpRequest) -> str:
         return reverse("catalogue:index")
 
+    def register_url(self, request: HttpRequest) -> str:
+        try:
+            return reverse("customer:register")
+        except NoReverseMatch:
+            return ""
+
     def order_url(self, reference: str) -> str:
         try:
             return reverse("dashboard:order-detail", kwargs={"number": reference})

@@ -18,8 +18,8 @@ PASSWORD = "a-long-password-7"
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
-def publish(**values: Any) -> Any:
-    """A live "give 10 %, get 15 €" and its terms."""
+def publish(friend: dict[str, Any] | None = None, **values: Any) -> Any:
+    """A live "give 10 %, get 15 €" and its terms; ``friend``: another present for the one who arrives."""
     program = Program(name="Give 10, get 15", live=True, **({"hold_days": 14} | values))
     program.texts = [
         ProgramText(language="en", headline="A present", small_print="Not for cash."),
@@ -27,7 +27,10 @@ def publish(**values: Any) -> Any:
     ]
     program.rules = [
         ProgramRule(
-            sort_order=0, side="friend", trigger="arrives", kind="discount_percent", percent=Decimal(10)
+            sort_order=0,
+            side="friend",
+            trigger="arrives",
+            **(friend or {"kind": "discount_percent", "percent": Decimal(10)}),
         ),
         ProgramRule(
             sort_order=1, side="advocate", trigger="first_purchase", kind="credit", amounts={"EUR": "15.00"}

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 import time_machine
+from bs4 import BeautifulSoup
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -249,6 +250,34 @@ def test_the_call_to_action_goes_through_the_link(browser_client, link, terms):
     assert action.startswith(f"{link}?to=")
     followed = Client(headers={"user-agent": BROWSER}).get(action)
     assert followed.status_code == 302 and followed.url == "/en/catalogue/" and "referral" in followed.cookies
+
+
+def test_a_present_that_waits_for_an_account_leads_to_one(browser_client, link, make_user):
+    publish(friend={"kind": "credit", "amounts": {"EUR": "5.00"}})
+    page = browser_client.get(link)
+    buttons = [
+        node.text for node in BeautifulSoup(page.content, "html.parser").select(".referrals-actions a")
+    ]
+    assert buttons == ["Open an account", "To the shop"]
+    followed = Client(headers={"user-agent": BROWSER}).get(page.context["invitation"].account_url)
+    assert (followed.status_code, followed.url) == (302, "/en/accounts/register/")
+    assert "referral" in followed.cookies
+    # Who has an account has it waiting there.
+    browser_client.force_login(make_user("lea"))
+    assert browser_client.get(link).context["invitation"].account_url == ""
+
+
+def test_a_shop_that_does_not_say_where_accounts_are_opened(browser_client, link, monkeypatch):
+    from wagtail_referrals.referrals import get_shop
+
+    def fail(self, request):
+        raise RuntimeError("no answer")
+
+    publish(friend={"kind": "credit", "amounts": {"EUR": "5.00"}})
+    monkeypatch.setattr(type(get_shop()), "register_url", fail)
+    assert browser_client.get(link).context["invitation"].account_url == ""
+    monkeypatch.delattr(type(get_shop()), "register_url")
+    assert browser_client.get(link).context["invitation"].account_url == ""
 
 
 def test_the_channel_is_kept_if_it_is_one(link, terms):

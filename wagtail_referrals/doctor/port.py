@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from wagtail_referrals.doctor.findings import Finding, broken, fine, look
 from wagtail_referrals.doctor.places import crash
 from wagtail_referrals.doctor.trial import Trial
-from wagtail_referrals.referrals import Facts, get_shop, not_written, shop_renews
+from wagtail_referrals.referrals import Facts, get_shop, not_written, shop_register_url, shop_renews
 from wagtail_referrals.referrals.models import Purchase
 
 
@@ -35,6 +35,7 @@ def examine_port(trial: Trial) -> Iterator[Finding]:
         ("orders_of_customers", lambda: shop.orders_of_customers(None).orders.order_by().first()),
         ("takes_credit", shop.takes_credit),
         ("renews", shop_renews),
+        ("register_url", lambda: shop_register_url(RequestFactory().get("/"))),
         ("start_url", lambda: shop.start_url(RequestFactory().get("/"))),
     ]
     recent = Purchase.objects.order_by("-pk").values_list("reference", flat=True).first()

@@ -19,6 +19,7 @@ from wagtail_referrals.referrals.shop import (
     PurchaseSnapshot,
     Shop,
     get_shop,
+    shop_register_url,
     shop_renews,
 )
 from wagtail_referrals.referrals.timeline import event_words, events_of, record
@@ -47,5 +48,6 @@ __all__ = [
     "record_purchase",
     "referrals_of",
     "register_friend",
+    "shop_register_url",
     "shop_renews",
 ]

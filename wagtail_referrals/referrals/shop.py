@@ -102,6 +102,9 @@ class Shop(DiscountIssuer, Protocol):
 
     Optional is ``renews() -> bool``: does the shop renew memberships at present, and ask ``rewards.renewal_credit``
     what credit pays of it? No query. A shop without the method renews nothing.
+
+    Optional is ``register_url(request) -> str``: where a visitor opens an account. A friend whose present waits for one
+    is led there; without the method, or with "", to ``start_url``.
     """
 
     def facts(self, references: Sequence[str]) -> Mapping[str, Facts]:
@@ -160,6 +163,12 @@ def shop_renews() -> bool:
     """Can credit pay renewals in this shop at present? No query."""
     ask = getattr(get_shop(), "renews", None)
     return ask is not None and bool(ask())
+
+
+def shop_register_url(request: HttpRequest) -> str:
+    """Where a visitor opens an account; "" where the shop does not say."""
+    ask = getattr(get_shop(), "register_url", None)
+    return str(ask(request)) if ask is not None else ""
 
 
 @receiver(setting_changed, dispatch_uid="wagtail_referrals.shop")

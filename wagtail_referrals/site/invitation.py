@@ -18,7 +18,7 @@ from wagtail.rich_text import expand_db_html
 
 from wagtail_referrals import people, programs, tracking
 from wagtail_referrals.programs import TermsData
-from wagtail_referrals.referrals import get_shop
+from wagtail_referrals.referrals import get_shop, shop_register_url
 from wagtail_referrals.site import offer as words
 from wagtail_referrals.tracking.models import Claim
 
@@ -34,6 +34,7 @@ Kind = Literal["friend", "customer", "own", "closed", "elsewhere", "unknown", "g
 class Invitation:
     """Read in one language: what was put into words stays as it was.
 
+    ``register_url``: where the visitor opens an account, "" where they have one or the shop does not say.
     ``expires_at``: until when the friend can order. ``share_url``: the link itself, absolute, "" without one; where the
     invitation is good elsewhere, it leads there.
     """
@@ -44,6 +45,8 @@ class Invitation:
     data: TermsData | None = None
     share_url: str = ""
     start_url: str = ""
+    # Of a visitor who has none yet.
+    register_url: str = ""
     expires_at: datetime | None = None
     page: Any = field(default=None, compare=False)
 
@@ -171,11 +174,26 @@ class Invitation:
     @property
     def action_url(self) -> str:
         """The shop, through the share link: an address that is copied from there still counts."""
-        if self.kind == "friend" and self.code:
-            return f"{people.share_path(self.code)}?{urlencode({'to': self.start_url})}"
         if self.kind == "elsewhere":
             return self.share_url
-        return self.start_url
+        return self._through_link(self.start_url)
+
+    @property
+    def account_url(self) -> str:
+        """Where the friend opens the account for which the present waits, through the share link; "" otherwise."""
+        if (
+            self.kind != "friend"
+            or not self.register_url
+            or self.data is None
+            or not words.waits_for_account(self.data)
+        ):
+            return ""
+        return self._through_link(self.register_url)
+
+    def _through_link(self, url: str) -> str:
+        if self.kind == "friend" and self.code:
+            return f"{people.share_path(self.code)}?{urlencode({'to': url})}"
+        return url
 
     @property
     def _host(self) -> str:
@@ -206,6 +224,21 @@ def shop_start(request: HttpRequest) -> str:
     except Exception:
         logger.exception("The shop did not say where a friend begins")
         return "/"
+
+
+def register_url(request: HttpRequest) -> str:
+    """Where the visitor opens an account; "" for who has one, and where the shop does not say."""
+    user = getattr(request, "user", None)
+    return "" if user is not None and user.is_authenticated else _shop_registers(request)
+
+
+def _shop_registers(request: HttpRequest) -> str:
+    """Where an account is opened; "" also where the shop's answer fails."""
+    try:
+        return shop_register_url(request)
+    except Exception:
+        logger.exception("The shop did not say where an account is opened")
+        return ""
 
 
 def is_customer(request: HttpRequest) -> bool:
@@ -244,6 +277,7 @@ def saved_invitation(request: HttpRequest) -> Invitation | None:
         code=people.code_of(visit.advocate),
         data=data,
         start_url=shop_start(request),
+        register_url=register_url(request),
         expires_at=visit.created_at + timedelta(days=data.window_days),
     )
 
@@ -266,5 +300,6 @@ def sample_invitation(request: HttpRequest, mode: str) -> Invitation:
         kind=kind,
         # Translators: first name of the sample referrer in previews.
         public_name=gettext("Camille"),
+        register_url=_shop_registers(request),
         expires_at=timezone.now() + timedelta(days=days),
     )

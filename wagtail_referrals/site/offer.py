@@ -169,6 +169,11 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
     return found
 
 
+def waits_for_account(data: TermsData) -> bool:
+    """Does the friend's present wait for an account, and none in the basket?"""
+    return bool(_gets(data, "account")) and not _gets(data, "basket")
+
+
 def _gets(data: TermsData, place: str) -> str:
     """What the friend gets there."""
     return programs.friend_gets(

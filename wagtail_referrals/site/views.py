@@ -28,7 +28,13 @@ from wagtail_referrals.programs import OpenTerms, TermsData
 from wagtail_referrals.referrals import get_shop, reason_words
 from wagtail_referrals.site import account as account_data
 from wagtail_referrals.site import landing, sharing
-from wagtail_referrals.site.invitation import Invitation, general_invitation, is_customer, shop_start
+from wagtail_referrals.site.invitation import (
+    Invitation,
+    general_invitation,
+    is_customer,
+    register_url,
+    shop_start,
+)
 from wagtail_referrals.site.layout import account_layout_context
 from wagtail_referrals.site.offer import terms_data
 from wagtail_referrals.site.paths import safe_path
@@ -144,6 +150,7 @@ def _invitation(request: HttpRequest, holder: CodeHolder, kind: Any, data: Terms
         data=data,
         share_url=request.build_absolute_uri(people.share_path(holder.code)),
         start_url=shop_start(request),
+        register_url=register_url(request),
         expires_at=timezone.now() + timedelta(days=data.window_days) if data else None,
     )
 
