@@ -68,9 +68,9 @@ def credit_use(user: Any, currency: str, now: datetime | None = None) -> str:
         return ""
     first = min(paid, key=lambda forecast: forecast.due_at)
     words = (
-        gettext("%(amount)s of it pay your renewal on %(day)s.")
+        gettext("%(amount)s of it pays your renewal on %(day)s.")
         if first.due_at > moment
-        else gettext("%(amount)s of it pay your renewal, which is due.")
+        else gettext("%(amount)s of it pays your renewal, which is due.")
     )
     return words % {
         "amount": credit.format_money(first.credit, first.currency),

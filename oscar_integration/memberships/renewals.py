@@ -281,7 +281,9 @@ def _to_announce(now: datetime) -> list[int]:
         .values_list("announce_days", flat=True)
         .distinct()
     ):
-        due |= Q(membership__plan__announce_days=days, next_attempt_at__lte=now + timedelta(days=days) + SWEEPS)
+        due |= Q(
+            membership__plan__announce_days=days, next_attempt_at__lte=now + timedelta(days=days) + SWEEPS
+        )
     if not due:
         return []
     rows = Renewal.objects.filter(due, state=State.PLANNED, announced_at=None)

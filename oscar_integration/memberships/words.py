@@ -68,16 +68,14 @@ def payment_words(*, currency: str, credit: Decimal, charge: Decimal, card: str,
         )
     elif not credit:
         words = (
-            gettext("%(charge)s were charged to %(card)s.")
+            gettext("%(charge)s was charged to %(card)s.")
             if done
-            else gettext("%(charge)s are charged to %(card)s.")
+            else gettext("%(charge)s is charged to %(card)s.")
         )
     elif done:
-        words = gettext(
-            "%(credit)s were paid with your referral credit, %(charge)s were charged to %(card)s."
-        )
+        words = gettext("%(credit)s was paid with your referral credit, %(charge)s was charged to %(card)s.")
     else:
-        words = gettext("%(credit)s are paid with your referral credit, %(charge)s are charged to %(card)s.")
+        words = gettext("%(credit)s is paid with your referral credit, %(charge)s is charged to %(card)s.")
     return words % values
 
 
@@ -100,8 +98,8 @@ def renews_words(
         return gettext("Renews on %(day)s for %(total)s, charged to %(card)s.") % values
     return (
         gettext(
-            "Renews on %(day)s for %(total)s: %(credit)s are paid with your referral credit, "
-            "%(charge)s are charged to %(card)s."
+            "Renews on %(day)s for %(total)s: %(credit)s is paid with your referral credit, "
+            "%(charge)s is charged to %(card)s."
         )
         % values
     )

@@ -86,9 +86,9 @@ def test_a_friend_comes_once_becomes_a_member_and_pays_a_part_of_the_next_renewa
     salome = get_user_model().objects.get(email="salome@example.com")
     assert credit.available(salome, "EUR") == D("15.00")
     advocate.goto("/en/account/refer-a-friend/")
-    assert "€15.00 of it pay your renewal" in words(advocate)
+    assert "€15.00 of it pays your renewal" in words(advocate)
     advocate.goto("/en/memberships/")
-    coming = "€15.00 are paid with your referral credit, €60.00 are charged to your card •••• 4242."
+    coming = "€15.00 is paid with your referral credit, €60.00 is charged to your card •••• 4242."
     assert coming in words(advocate)
 
     advocate.goto("/fr/memberships/")
@@ -114,7 +114,7 @@ def test_a_friend_comes_once_becomes_a_member_and_pays_a_part_of_the_next_renewa
         "card": D("60.00"),
     }
     assert DemoCharge.objects.get(order_number=order.number).amount == D("60.00")
-    paid = "€15.00 were paid with your referral credit, €60.00 were charged to your card •••• 4242."
+    paid = "€15.00 was paid with your referral credit, €60.00 was charged to your card •••• 4242."
     assert paid in mails_to("salome@example.com")["“Monthly membership” was renewed"]
     assert credit.available(salome, "EUR") == 0
     advocate.goto("/en/memberships/")

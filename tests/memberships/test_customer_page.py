@@ -270,8 +270,8 @@ def test_the_next_renewal_in_words(page: Any, lea: Any, monthly: Any, card: Any)
     pay_credit(lea, "20.00", pays_renewals=True)
     soup = page()
     assert (
-        "Renews on April 10, 2026 for €75.00: €20.00 are paid with your referral credit, "
-        "€55.00 are charged to your card •••• 4242."
+        "Renews on April 10, 2026 for €75.00: €20.00 is paid with your referral credit, "
+        "€55.00 is charged to your card •••• 4242."
     ) in lines(soup)
     assert "for your next order" not in soup.text
     (link,) = [link for link in soup.select("a") if link.text == "Change the card"]
@@ -304,8 +304,8 @@ def test_two_renewals_do_not_spend_the_same_credit(page: Any, lea: Any, monthly:
     found = lines(page())
     assert "Renews on March 17, 2026 for €30.00, all of it paid with your referral credit." in found
     assert (
-        "Renews on April 10, 2026 for €75.00: €20.00 are paid with your referral credit, "
-        "€55.00 are charged to your card •••• 4242."
+        "Renews on April 10, 2026 for €75.00: €20.00 is paid with your referral credit, "
+        "€55.00 is charged to your card •••• 4242."
     ) in found
 
 
@@ -456,7 +456,7 @@ def test_credit_that_will_pay_what_is_due_is_not_offered_for_an_order(
 ) -> None:
     pay_credit(lea, "20.00", pays_renewals=True)
     assert "for your next order" not in page().text
-    assert "€20.00 of it pay your renewal, which is due." in client.get(REFER).content.decode()
+    assert "€20.00 of it pays your renewal, which is due." in client.get(REFER).content.decode()
 
 
 def test_a_card_that_was_declined_is_tried_again_soon(
@@ -595,5 +595,5 @@ def test_refer_a_friend_says_what_the_credit_is_for(
     give(lea, monthly)
     pay_credit(lea, "20.00", pays_renewals=pays)
     soup = soup_of(client.get(REFER))
-    words = "€20.00 of it pay your renewal on April 10, 2026."
+    words = "€20.00 of it pays your renewal on April 10, 2026."
     assert (words in soup.select_one("section[aria-labelledby=balance]").text) is pays

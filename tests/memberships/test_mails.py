@@ -92,7 +92,7 @@ def test_a_renewal_is_announced_with_what_credit_pays_of_it(write: Any) -> None:
     assert text[:4] == [
         "Hello Léa,",
         "“Monthly” renews on April 10, 2026, for €75.00.",
-        "€20.00 are paid with your referral credit, €55.00 are charged to your card ••••\N{NO-BREAK SPACE}4242.",
+        "€20.00 is paid with your referral credit, €55.00 is charged to your card ••••\N{NO-BREAK SPACE}4242.",
         "You need not do anything. If it should not go on, switch the renewal off on your page before that day: "
         "you keep what you have paid for.",
     ]
@@ -104,8 +104,8 @@ def test_a_renewal_is_announced_with_what_credit_pays_of_it(write: Any) -> None:
     ("credit", "charge", "card", "words"),
     [
         ("75.00", "0.00", "", "All of it is paid with your referral credit, and nothing is charged."),
-        ("0.00", "75.00", "•••• 4242", "€75.00 are charged to your card ••••\N{NO-BREAK SPACE}4242."),
-        ("0.00", "75.00", "", "€75.00 are charged to your card."),
+        ("0.00", "75.00", "•••• 4242", "€75.00 is charged to your card ••••\N{NO-BREAK SPACE}4242."),
+        ("0.00", "75.00", "", "€75.00 is charged to your card."),
     ],
 )
 def test_each_way_to_pay_is_said(write: Any, credit: str, charge: str, card: str, words: str) -> None:
@@ -125,7 +125,7 @@ def test_a_renewal_is_confirmed(write: Any) -> None:
     assert subject == "“Monthly” was renewed"
     assert text[1:4] == [
         "“Monthly” was renewed for €75.00, and runs until May 10, 2026.",
-        "€20.00 were paid with your referral credit, €55.00 were charged to your card ••••\N{NO-BREAK SPACE}4242.",
+        "€20.00 was paid with your referral credit, €55.00 was charged to your card ••••\N{NO-BREAK SPACE}4242.",
         "The order has the number 100123.",
     ]
     assert html[2:5] == text[1:4]
@@ -243,7 +243,7 @@ def test_credit_says_which_renewal_it_pays(lea: Any, monthly: Any) -> None:
     give(lea, monthly)
     pay_credit(lea, "15.00", pays_renewals=True)
     _subject, text, html = told(reward_of(lea, None))
-    words = "€15.00 of it pay your renewal on April 10, 2026."
+    words = "€15.00 of it pays your renewal on April 10, 2026."
     assert words in text and words in html
     assert "You can use it at checkout with your next order." not in text
     assert "See your friends and rewards:" in text

@@ -149,9 +149,8 @@ def test_credit_that_was_spent_since_the_announcement_is_charged(
     """Less credit, more card; the same total. Both mails say how it is paid."""
     has_credit(member.user, "12.00")
     until(DUE - 7 * DAY)
-    assert (
-        "€12.00 are paid with your referral credit, €18.00 are charged to your card •••• 4242."
-        in unwrapped(mail(member.user, "membership_renews"))
+    assert "€12.00 is paid with your referral credit, €18.00 is charged to your card •••• 4242." in unwrapped(
+        mail(member.user, "membership_renews")
     )
     credit.reserve(
         user=member.user, currency="EUR", amount=D(8), order_number="A", expires_at=DUE + DAY, now=DUE - DAY
@@ -159,7 +158,7 @@ def test_credit_that_was_spent_since_the_announcement_is_charged(
     at(DUE)
     assert bank.amounts == ["26.00"]
     assert (
-        "€4.00 were paid with your referral credit, €26.00 were charged to your card •••• 4242."
+        "€4.00 was paid with your referral credit, €26.00 was charged to your card •••• 4242."
         in unwrapped(mail(member.user, "membership_renewed"))
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from django.core.cache import cache
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 from wagtail_referrals import programs
 from wagtail_referrals.kinds import Rule, gives_credit, reward_kinds, triggers
@@ -148,7 +148,7 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
     if on_account:
         found.append(
             {
-                "heading": gettext("Open an account"),
+                "heading": pgettext("step", "Open an account"),
                 "text": gettext("You get: %(gift)s.") % {"gift": on_account},
             }
         )

@@ -48,7 +48,9 @@ def renewal_words(plan: Plan) -> list[str]:
     sentences = [gettext("After %(period)s the next period is ordered and charged.") % {"period": period}]
     if plan.announce_days:
         sentences.append(
-            gettext("The customer is told at least %(days)s before, with what it will cost and what credit pays.")
+            gettext(
+                "The customer is told at least %(days)s before, with what it will cost and what credit pays."
+            )
             % {"days": days_words(plan.announce_days)}
         )
     else:
