@@ -164,7 +164,7 @@ class _Batch:
         for membership in self.memberships:
             periods = self.periods[membership.pk]
             stored = {period.pk: computed(period) for period in periods}
-            spans = spans_of(membership, periods, self.used_at)
+            spans = spans_of(periods, self.used_at)
             yield from self._compare(membership, periods, stored, spans)
             for period in periods:
                 # As it was last seen.

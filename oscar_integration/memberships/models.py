@@ -287,7 +287,9 @@ class Membership(models.Model):
 
 
 class Period(models.Model):
-    """A part of a membership, with where it comes from. Length and uses are the plan's as they were then."""
+    """A part of a membership, with where it comes from. Length and uses are the plan's as they were then, and so is
+    whether it is over with its last use.
+    """
 
     class Origin(models.TextChoices):
         ORDER = "order", pgettext_lazy("origin of a membership", "bought")
@@ -321,6 +323,8 @@ class Period(models.Model):
     length = models.PositiveSmallIntegerField()
     unit = models.CharField(max_length=6, choices=Unit.choices)
     uses = models.PositiveIntegerField(null=True)
+    # As a pass is. What renews by itself is not: it has new uses in its next period.
+    ends_used_up = models.BooleanField(default=True)
     # From when it may run: paid, or given. ``None``: its order is not paid yet.
     counts_from = models.DateTimeField(null=True)
     # Its order was cancelled or refunded, its reward taken back, or staff ended it.

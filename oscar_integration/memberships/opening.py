@@ -98,6 +98,7 @@ def add_period(
                     length=plan.period_length,
                     unit=plan.period_unit,
                     uses=plan.uses,
+                    ends_used_up=not owner.plan.renews,
                     counts_from=counts_from,
                     created_at=now,
                 )

@@ -91,7 +91,7 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
         membership.renews = True
         membership.save(update_fields=["renews"])
     uses = _uses_of(membership)
-    spans = spans_of(membership, periods, uses)
+    spans = spans_of(periods, uses)
     for period in periods:
         compute(period, spans.get(period.pk), uses.get(period.pk, ()))
         if computed(period) != before[period.pk]:
@@ -126,12 +126,8 @@ def _uses_of(membership: Membership) -> dict[int, tuple[datetime, ...]]:
     return {period_id: tuple(moments) for period_id, moments in found.items()}
 
 
-def spans_of(
-    membership: Membership, periods: Sequence[Period], uses: dict[int, tuple[datetime, ...]]
-) -> dict[int, Span]:
+def spans_of(periods: Sequence[Period], uses: dict[int, tuple[datetime, ...]]) -> dict[int, Span]:
     """When each period runs, by its id; those that are neither paid nor given have none. ``uses`` by period."""
-    # What was over with its last use stays over, also if the plan has learnt to renew by itself since.
-    is_pass = not membership.plan.renews or membership.ended_reason == Reason.USED_UP
     links = [
         Link(
             period.pk,
@@ -141,7 +137,7 @@ def spans_of(
             period.counts_from,
             period.taken_back_at,
             uses.get(period.pk, ()),
-            ends_used_up=is_pass,
+            ends_used_up=period.ends_used_up,
         )
         for period in periods
         if period.counts_from is not None
@@ -254,7 +250,7 @@ def standing_of(
         return Standing(State.ENDED, _why_gone(periods), None, None, None, 0, None)
     starts_at, last = ordered[0].starts_at, ordered[-1]
     ends_at = last.ends_at
-    left = _uses_left(membership, ordered, now)
+    left = _uses_left(periods, ordered, now)
     final = next(period for period in periods if period.pk == last.id)
     grace = _access_until(membership, last, final, last_renewal)
     if now < ends_at:
@@ -276,13 +272,18 @@ def _waits(period: Period) -> bool:
     return period.counts_from is None and period.taken_back_at is None
 
 
-def _uses_left(membership: Membership, ordered: Sequence[Span], now: datetime) -> int | None:
+def _uses_left(periods: Sequence[Period], ordered: Sequence[Span], now: datetime) -> int | None:
     """What is left of the period that runs, in the time of grace of the last one; of a pass with those to come too."""
-    to_come = [span for span in ordered if span.ends_at > now] or [ordered[-1]]
-    if membership.plan.renews:
-        to_come = to_come[:1]
-    left = [span.uses_left for span in to_come if span.uses_left is not None]
-    return sum(left) if len(left) == len(to_come) else None
+    passes = {period.pk for period in periods if period.ends_used_up}
+    left = []
+    for span in [span for span in ordered if span.ends_at > now] or [ordered[-1]]:
+        if span.uses_left is None:
+            return None
+        left.append(span.uses_left)
+        if span.id not in passes:
+            # The next one begins when its time is over, not with its last use.
+            break
+    return sum(left)
 
 
 def _access_until(membership: Membership, last: Span, period: Period, renewal: Renewal | None) -> datetime:

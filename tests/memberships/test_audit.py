@@ -366,6 +366,21 @@ def test_more_uses_than_it_allows(clock: Any, lea: Any) -> None:
     assert found() == []
 
 
+@pytest.mark.parametrize("renews", [True, False])
+def test_a_plan_with_uses_that_learns_or_forgets_to_renew(clock: Any, lea: Any, renews: bool) -> None:
+    plan = make_plan(uses=1, renews=renews)
+    give(lea, plan)
+    membership = give(lea, plan)
+    record_use(membership, key="1", how=Use.How.CODE, by=None)
+    plan.renews = not renews
+    plan.save()
+    assert found() == []
+    settle(membership.pk)
+    assert found() == []
+    change(membership.periods.earliest("pk"), ends_used_up=renews)
+    assert {code for code, *_rest in found()} == {"membership_state"}
+
+
 # Groups
 
 

@@ -581,3 +581,42 @@ def test_what_has_run_out_stays_over_when_its_plan_changes(lea: Any, change: dic
     plan.save()
     settle(membership.pk, now=over)
     assert Membership.objects.get(pk=membership.pk).state == "ended"
+
+
+@pytest.mark.parametrize("renews", [True, False])
+def test_periods_that_were_bought_stay_as_they_were_when_the_plan_learns_or_forgets_to_renew(
+    lea: Any, renews: bool
+) -> None:
+    """Of a pass the next one begins with the last use, of what renews when the time is over."""
+    plan = make_plan("monthly", uses=2, renews=renews)
+    give(lea, plan)
+    membership = give(lea, plan)
+    first, second = membership.periods.order_by("pk")
+    use_it(first, NOW + DAY, NOW + 2 * DAY)
+    membership = settled(membership, NOW + 2 * DAY)
+    before = (*membership.periods.values_list("starts_at", "ends_at"), membership.uses_left)
+    assert membership.uses_left == (0 if renews else 2)
+    plan.renews = not renews
+    plan.save()
+    membership = settled(membership, NOW + 3 * DAY)
+    assert (*membership.periods.values_list("starts_at", "ends_at"), membership.uses_left) == before
+    assert membership.state == State.ACTIVE
+    # What comes after the change is as the plan is now.
+    third = give(lea, plan, now=NOW + 3 * DAY).periods.latest("pk")
+    assert [first.ends_used_up, second.ends_used_up, third.ends_used_up] == [not renews, not renews, renews]
+
+
+def test_uses_that_are_left_end_with_the_first_period_that_runs_its_time(lea: Any) -> None:
+    plan = make_plan("pass", uses=5)
+    give(lea, plan)
+    plan.renews = True
+    plan.save()
+    give(lea, plan)
+    assert give(lea, plan).uses_left == 10
+
+
+def test_a_gift_is_over_with_its_last_use_as_the_membership_is_that_it_prolongs(lea: Any) -> None:
+    """The plan of the gift is another one, which renews by itself."""
+    membership = give(lea, make_plan("pass", uses=2))
+    give(lea, make_plan("monthly", uses=2, renews=True), membership=membership)
+    assert list(membership.periods.values_list("ends_used_up", flat=True)) == [True, True]
