@@ -13,6 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from oscar.core.loading import get_model
 
@@ -104,8 +105,12 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
         standing = Standing(
             State.ENDED, membership.ended_reason, standing.starts_at, standing.ends_at, now, 0, None
         )
+    ends = standing.state == State.ENDED and membership.state != State.ENDED
     _write(membership, standing, periods, now)
     if membership.user_id is not None:
+        if ends:
+            # One of the same plan that came back meanwhile has waited for that.
+            _others_of(membership).exclude(ends_at__lte=now).update(next_check_at=now)
         sync_group(membership.user_id, now=now)
 
 
@@ -347,10 +352,13 @@ def _only_plan_changed(
 
 
 def _has_another(membership: Membership) -> bool:
-    others = Membership.objects.filter(user=membership.user_id, plan=membership.plan_id).exclude(
-        pk=membership.pk
-    )
-    return membership.user_id is not None and others.exclude(state=State.ENDED).exists()
+    return membership.user_id is not None and _others_of(membership).exclude(state=State.ENDED).exists()
+
+
+def _others_of(membership: Membership) -> QuerySet[Membership]:
+    """What else its customer has or had of its plan."""
+    theirs = Membership.objects.filter(user=membership.user_id, plan=membership.plan_id)
+    return theirs.exclude(pk=membership.pk)
 
 
 # Writing

@@ -563,8 +563,18 @@ def test_a_use_comes_back_to_one_who_has_another_of_the_plan(lea: Any) -> None:
     assert Membership.objects.get(pk=first.pk).state == "ended"
     assert Membership.objects.get(pk=second.pk).state == "active"
     record_use(second, key="2", how=Use.How.LIST, by=None, now=NOW + timedelta(days=4))
-    settle(first.pk, now=NOW + timedelta(days=4))
+    settle_due(NOW + timedelta(days=4))
     assert Membership.objects.get(pk=first.pk).state == "active"
+    assert Membership.objects.get(pk=second.pk).state == "ended"
+
+
+def test_what_is_over_is_not_looked_at_whenever_another_one_ends(lea: Any) -> None:
+    plan = make_plan("pass", uses=1)
+    for day in range(3):
+        latest = give(lea, plan, now=NOW + timedelta(days=2 * day))
+        moment = NOW + timedelta(days=2 * day + 1)
+        record_use(latest, key=str(day), how=Use.How.LIST, by=None, now=moment)
+    assert list(Membership.objects.values_list("state", "next_check_at")) == [("ended", None)] * 3
 
 
 @pytest.mark.parametrize("change", [{"grace_days": 20}, {"renews": True}])
