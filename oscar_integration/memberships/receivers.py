@@ -35,6 +35,7 @@ from oscar_integration.memberships.renewals import renew_due
 from oscar_integration.memberships.selling import forget_sold_products, products_of, sells_membership
 from oscar_integration.memberships.settle import settle, settle_due
 from wagtail_referrals import conf, people
+from wagtail_referrals.credit.models import Account
 from wagtail_referrals.signals import sweeping
 
 logger = logging.getLogger("oscar_integration")
@@ -183,11 +184,24 @@ def on_user_deletion(sender: Any, instance: Any, **kwargs: Any) -> None:
     ids = list(mine.order_by("pk").values_list("pk", flat=True))
     if not ids:
         return
+    _let_orders_finish(instance)
     mine.update(next_check_at=now)
     Period.objects.filter(membership__in=ids, counts_from=None, taken_back_at=None).update(
         taken_back_at=now, taken_back_reason=Membership.Reason.DELETED
     )
     transaction.on_commit(partial(_settle_all, ids), robust=True)
+
+
+def _let_orders_finish(user: Any) -> None:
+    """Lock what an order that is being placed holds when it comes to memberships, in its order.
+
+    The deletion would come to it after them: each would wait for the other.
+    """
+    for rows in (
+        get_model("basket", "Basket")._default_manager.filter(owner=user),
+        Account.objects.filter(user=user),
+    ):
+        list(rows.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
 
 
 def _settle_all(ids: Sequence[int]) -> None:
