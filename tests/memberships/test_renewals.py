@@ -102,6 +102,9 @@ def test_a_shop_that_sweeps_once_a_day_charges_no_day_later(member: Any, bank: B
 def test_credit_pays_first_and_the_card_the_rest(member: Any, bank: Bank, until: Any) -> None:
     has_credit(member.user, "12.00")
     has_credit(member.user, "5.00", pays_renewals=False)
+    until(DUE - 8 * DAY)
+    announced = unwrapped(mail(member.user, "membership_renews"))
+    assert "€12.00 is paid with your referral credit, €18.00 is charged to your card" in announced
     until(DUE)
     (order,) = orders_of(member)
     renewal = renewal_of(member)
@@ -113,6 +116,16 @@ def test_credit_pays_first_and_the_card_the_rest(member: Any, bank: Bank, until:
     )
     assert left(member.user) == "5.00", "what is for the next order only"
     assert_audit_clean()
+
+
+def test_credit_of_another_program_is_announced_to_pay_nothing(member: Any, until: Any) -> None:
+    has_credit(member.user, "5.00", pays_renewals=False)
+    until(DUE - 8 * DAY)
+    assert "€30.00 is charged to your card" in unwrapped(mail(member.user, "membership_renews"))
+    # Credit that came since pays, although it was not announced.
+    has_credit(member.user, "12.00")
+    until(DUE)
+    assert renewal_of(member).credit == D("12.00")
 
 
 def test_credit_that_pays_for_everything_asks_no_card(member: Any, bank: Bank, until: Any) -> None:
