@@ -413,6 +413,7 @@ def test_a_shop_with_surcharges(
         "31.20",
         "26.00",
     )
+    assert [str(each.incl_tax) for each in order.surcharges.all()] == ["1.20"]
 
 
 def test_a_plan_that_two_workers_plan_at_once_has_one_renewal(member: Any, bank: Bank) -> None:
