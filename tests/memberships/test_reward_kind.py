@@ -20,16 +20,18 @@ from tests.admin.conftest import admin
 from tests.admin.test_program_form import errors_of, publish, start
 from tests.books import assert_audit_clean
 from tests.memberships.rows import NOW, give, make_plan, make_user
-from tests.memberships.shopping import make_sold_plan, membership_of, pay, place
+from tests.memberships.shopping import make_sold_plan, membership_of, pay, place, refund
 from tests.oscar_integration.shopping import create_order, make_product, make_program
 from tests.oscar_integration.test_vouchers import claimed
 from wagtail_referrals import people, referrals, rewards
 from wagtail_referrals.kinds import Posting, objection_to, reward_kinds
+from wagtail_referrals.messages.models import Message
 from wagtail_referrals.programs import draft_data, friend_notes, parse, sentence
 from wagtail_referrals.programs.models import Program, ProgramRule, Terms
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.referrals.timeline import event_words, events_of
 from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.site.account import friends_of
 from wagtail_referrals.tracking.models import Visit
 
 __all__ = ["admin"]
@@ -151,6 +153,58 @@ def test_taken_back_and_given_again(earn: Any, camille: Any, monthly: Plan, cloc
     settle_order(reward, "Cancelled")
     assert reward.posted == 0
     assert Period.objects.filter(taken_back_at=None).count() == 0
+    assert_one_period_each()
+
+
+def test_what_became_of_it_is_told_to_editors_and_customers(
+    earn: Any, advocate: Any, camille: Any, monthly: Plan, clock: Any
+) -> None:
+    def told() -> list[str]:
+        return [event_words(event) for event in events_of(reward.referral)]
+
+    def read() -> tuple[list[str], str]:
+        (friend,) = friends_of(advocate, None).object_list
+        return friend.rewards, friend.why
+
+    reward = earn(monthly)
+    assert "Reward given to the referrer: a free “Monthly”." in told()
+    assert read() == (["a free “Monthly”: given"], "")
+    clock.move_to(NOW + 3 * DAY)
+    settle_order(reward, "Cancelled")
+    assert "Reward of the referrer taken back, a free “Monthly”: the order was cancelled." in told()
+    assert read() == (["a free “Monthly”: taken back"], "the order was cancelled")
+    kinds = list(Message.objects.filter(user=camille).order_by("pk").values_list("kind", flat=True))
+    assert kinds == ["reward_given", "reward_taken_back"]
+
+
+def test_a_membership_that_is_refunded_takes_back_the_one_that_it_brought(
+    advocate: Any,
+    camille: Any,
+    lea: Any,
+    monthly: Plan,
+    clock: Any,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    """One refund, no word to anybody but Oscar: the friend's ends, and what the referrer used of theirs is noted."""
+    terms = open_program(gives(monthly, trigger="buys_membership"))
+    order = create_order(claimed(advocate, terms, monthly.product, user=lea), user=lea)
+    with django_capture_on_commit_callbacks(execute=True):
+        pay(order)
+    rewards.sweep()
+    assert (membership_of(lea).state, membership_of(camille).state) == ("active", "active")
+    clock.move_to(NOW + 3 * DAY)
+    with django_capture_on_commit_callbacks(execute=True):
+        refund(order, "30.00", {order.lines.get(): 1})
+    rewards.sweep()
+    ended = {row.user: (row.state, row.ended_reason, row.ends_at) for row in Membership.objects.all()}
+    assert ended == {
+        lea: ("ended", "refunded", NOW + 3 * DAY),
+        camille: ("ended", "taken_back", NOW + 3 * DAY),
+    }
+    period = Period.objects.get(membership__user=camille)
+    assert (period.shortfall_uses, period.shortfall_days) == (0, 3)
+    rewards.sweep()
+    assert Period.objects.count() == 2
     assert_one_period_each()
 
 
