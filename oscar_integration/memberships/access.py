@@ -12,7 +12,6 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -27,26 +26,17 @@ __all__ = [
     "membership_required",
     "memberships_of",
     "memberships_of_request",
-    "open_at",
 ]
 
-State = Membership.State
 # On the request: whose memberships were read, and what they are.
 _READ = "_open_memberships"
-
-
-def open_at(now: datetime) -> Q:
-    """``Membership.is_open`` as a condition for queries."""
-    return Q(state__in=(State.ACTIVE, State.PAST_DUE), starts_at__lte=now, access_until__gt=now) & ~Q(
-        uses_left=0
-    )
 
 
 def memberships_of(user: Any, now: datetime | None = None) -> list[Membership]:
     """The customer's open memberships with their plans, the oldest first. One query; none for who is not logged in."""
     if user is None or not user.is_authenticated:
         return []
-    found = Membership.objects.filter(open_at(now or timezone.now()), user_id=user.pk)
+    found = Membership.objects.filter(Membership.open_at(now or timezone.now()), user_id=user.pk)
     return list(found.select_related("plan").order_by("starts_at", "pk"))
 
 
@@ -57,7 +47,7 @@ def has_membership(user: Any, *slugs: str, now: datetime | None = None) -> bool:
     """
     if user is None or not user.is_authenticated:
         return False
-    found = Membership.objects.filter(open_at(now or timezone.now()), user_id=user.pk)
+    found = Membership.objects.filter(Membership.open_at(now or timezone.now()), user_id=user.pk)
     if slugs:
         found = found.filter(plan__slug__in=slugs)
     return found.exists()

@@ -12,7 +12,6 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.models import GroupGrant, Membership
 
 logger = logging.getLogger("oscar_integration")
@@ -80,13 +79,15 @@ def lacking(now: datetime) -> QuerySet[Membership]:
     through, user, group = _table()
     inside = through.objects.filter(**{user: OuterRef("user"), group: OuterRef("plan__group")})
     rows = Membership.objects.filter(
-        open_at(now), ~Exists(inside), user__isnull=False, plan__group__isnull=False
+        Membership.open_at(now), ~Exists(inside), user__isnull=False, plan__group__isnull=False
     )
     return rows.exclude(plan__group__in=staff_groups())
 
 
 def superfluous(now: datetime) -> QuerySet[GroupGrant]:
-    reasons = Membership.objects.filter(open_at(now), user=OuterRef("user"), plan__group=OuterRef("group"))
+    reasons = Membership.objects.filter(
+        Membership.open_at(now), user=OuterRef("user"), plan__group=OuterRef("group")
+    )
     return GroupGrant.objects.filter(~Exists(reasons) | Q(group__in=staff_groups()))
 
 
@@ -103,7 +104,9 @@ def _sync(user_ids: Collection[Any], now: datetime) -> None:
         users = get_user_model()._default_manager.select_for_update(no_key=True, of=("self",))
         # One who was deleted meanwhile took everything along.
         locked = list(users.filter(pk__in=user_ids).order_by("pk").values_list("pk", flat=True))
-        open_ones = Membership.objects.filter(open_at(now), user__in=locked, plan__group__isnull=False)
+        open_ones = Membership.objects.filter(
+            Membership.open_at(now), user__in=locked, plan__group__isnull=False
+        )
         wanted = set(open_ones.values_list("user", "plan__group"))
         groups = {group_id for _user_id, group_id in wanted}
         closed = set(staff_groups().filter(pk__in=groups).values_list("pk", flat=True)) if groups else set()

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.models import GroupGrant, Membership, Plan, Renewal
 from oscar_integration.memberships.renewals import switch_renewal
 from wagtail_referrals import leaving
@@ -65,7 +64,7 @@ class Memberships(leaving.Step):
                 ),
             ),
             (
-                Membership.objects.filter(open_at(timezone.now()), user__isnull=False).count(),
+                Membership.objects.filter(Membership.open_at(timezone.now()), user__isnull=False).count(),
                 lambda n: ngettext(
                     "%(count)s membership runs. It is in the file, with its last day; from then on nothing says who "
                     "has one.",
@@ -109,7 +108,7 @@ class Memberships(leaving.Step):
         """A line for each membership that runs: what it is called, its code, its last day."""
         if not self._is_there():
             return
-        running = Membership.objects.filter(open_at(timezone.now()), user__isnull=False)
+        running = Membership.objects.filter(Membership.open_at(timezone.now()), user__isnull=False)
         rows = running.select_related("plan").prefetch_related("plan__names").order_by("pk")
         for membership in rows.iterator(chunk_size=CHUNK):
             assert membership.ends_at is not None

@@ -275,6 +275,12 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return gettext("%(plan)s, no. %(number)s") % {"plan": self.plan, "number": self.pk}
 
+    @classmethod
+    def open_at(cls, now: datetime) -> Q:
+        """``is_open`` as a condition for queries."""
+        running = Q(state__in=(cls.State.ACTIVE, cls.State.PAST_DUE))
+        return running & Q(starts_at__lte=now, access_until__gt=now) & ~Q(uses_left=0)
+
     def is_open(self, now: datetime) -> bool:
         """Does it open doors at this moment? Exact, also between two sweeps. No query."""
         return (

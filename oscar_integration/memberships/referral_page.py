@@ -9,7 +9,6 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 
-from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.customer_page import forecasts_of, running_of
 from oscar_integration.memberships.models import Membership, Period
 from oscar_integration.memberships.words import day_words
@@ -27,7 +26,7 @@ def gifts_of(user: Any) -> list[Gift]:
     """The customer's open memberships that referrals gave, or prolonged. 1 query where there are none, else 2."""
     now = timezone.now()
     given = Period.objects.filter(reward__isnull=False, taken_back_at=None, ends_at__gt=now)
-    rows = Membership.objects.filter(open_at(now), user=user.pk, pk__in=given.values("membership"))
+    rows = Membership.objects.filter(Membership.open_at(now), user=user.pk, pk__in=given.values("membership"))
     try:
         url = reverse("memberships:list")
     except NoReverseMatch:

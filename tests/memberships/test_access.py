@@ -26,7 +26,6 @@ from oscar_integration.memberships.access import (
     has_membership,
     membership_required,
     memberships_of,
-    open_at,
 )
 from oscar_integration.memberships.models import Membership, Plan
 from oscar_integration.memberships.settle import settle
@@ -83,11 +82,11 @@ def test_the_condition_is_the_one_of_the_model(camille: Any, state: str, uses_le
     assert membership.ends_at is not None
     for days in (-1, 0, 1, 31, 32):
         for moment in (NOW + timedelta(days=days), membership.ends_at + timedelta(days=days)):
-            found = Membership.objects.filter(open_at(moment)).exists()
+            found = Membership.objects.filter(Membership.open_at(moment)).exists()
             assert found is membership.is_open(moment), moment
     Membership.objects.update(starts_at=None, access_until=None)
     membership.refresh_from_db()
-    assert Membership.objects.filter(open_at(NOW)).exists() is membership.is_open(NOW) is False
+    assert Membership.objects.filter(Membership.open_at(NOW)).exists() is membership.is_open(NOW) is False
 
 
 # In templates

@@ -35,7 +35,6 @@ from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, Table
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 
-from oscar_integration.memberships.access import open_at
 from oscar_integration.memberships.admin.media import css
 from oscar_integration.memberships.admin.names import MEMBERS
 from oscar_integration.memberships.admin.policies import VIEW_MEMBERS
@@ -181,7 +180,7 @@ class CheckInView(DeskMixin, WagtailAdminTemplateMixin, TemplateView):
     @property
     def expected(self) -> QuerySet[Membership]:
         """Who may come now, by name."""
-        rows = Membership.objects.filter(open_at(self.now)).select_related("user", "plan")
+        rows = Membership.objects.filter(Membership.open_at(self.now)).select_related("user", "plan")
         if self.plan_id:
             # What makes no sense finds nothing.
             plan = number(self.plan_id)
@@ -288,10 +287,11 @@ def found_by_name(text: str, now: datetime) -> list[Membership]:
     ``MOST_FOUND`` and one. 2 queries: one that compares rows with each other takes minutes in a large shop.
     """
     rows = Membership.objects.filter(user__in=users_like(text).values("pk")).select_related("user", "plan")
-    found = list(rows.filter(open_at(now)).order_by(*by_name(), "pk")[: MOST_FOUND + 1])
+    found = list(rows.filter(Membership.open_at(now)).order_by(*by_name(), "pk")[: MOST_FOUND + 1])
     shown = {(row.user_id, row.plan_id) for row in found}
+    closed = rows.exclude(Membership.open_at(now)).order_by("-pk")
     others = []
-    for row in rows.exclude(open_at(now)).order_by("-pk")[:MOST_READ] if len(found) <= MOST_FOUND else ():
+    for row in closed[:MOST_READ] if len(found) <= MOST_FOUND else ():
         if (row.user_id, row.plan_id) not in shown:
             shown.add((row.user_id, row.plan_id))
             others.append(row)
