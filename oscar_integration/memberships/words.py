@@ -29,7 +29,11 @@ def length_words(length: int, unit: str) -> str:
     """ "1 month", "30 days"."""
     if unit == Unit.MONTHS:
         return ngettext("%(count)s month", "%(count)s months", length) % {"count": length}
-    return ngettext("%(count)s day", "%(count)s days", length) % {"count": length}
+    return days_words(length)
+
+
+def days_words(days: int) -> str:
+    return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
 
 
 def uses_words(uses: int) -> str:

@@ -29,8 +29,6 @@ from oscar_integration.memberships.admin.policies import (
     VIEW_RENEWALS,
 )
 from oscar_integration.memberships.admin.words import (
-    days_words,
-    length_words,
     member,
     money,
     state_words,
@@ -38,6 +36,7 @@ from oscar_integration.memberships.admin.words import (
 )
 from oscar_integration.memberships.codes import spaced
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
+from oscar_integration.memberships.words import days_words, length_words
 from wagtail_referrals import people
 from wagtail_referrals.admin.listing import (
     MINOR,

@@ -23,9 +23,10 @@ from wagtail.admin.widgets.slug import SlugInput
 
 from oscar_integration.gifts import GiftProductField
 from oscar_integration.memberships.admin.names import PLANS
-from oscar_integration.memberships.admin.words import days_words, length_words, plan_words, renewal_words
+from oscar_integration.memberships.admin.words import plan_words, renewal_words
 from oscar_integration.memberships.groups import staff_groups
 from oscar_integration.memberships.models import Plan, Unit, read_days
+from oscar_integration.memberships.words import days_words, length_words
 from oscar_integration.product_chooser import product_chooser
 from wagtail_referrals.admin.program_form import RowsPanel
 from wagtail_referrals.programs.models import language_choices

@@ -34,10 +34,11 @@ from oscar_integration.memberships.admin.plan_form import (
     submitted,
 )
 from oscar_integration.memberships.admin.policies import VIEW_MEMBERS
-from oscar_integration.memberships.admin.words import length_words, uses_words
+from oscar_integration.memberships.admin.words import uses_words
 from oscar_integration.memberships.kind import PLAN as GIVEN
 from oscar_integration.memberships.models import Membership, Plan, PlanName
 from oscar_integration.memberships.triggers import PLANS as BOUGHT
+from oscar_integration.memberships.words import length_words
 from wagtail_referrals.admin.listing import MINOR
 from wagtail_referrals.programs import join_words
 from wagtail_referrals.programs.models import Program, Terms, language_choices

@@ -6,28 +6,19 @@ from decimal import Decimal
 
 from django.utils.translation import gettext, ngettext
 
-from oscar_integration.memberships.models import Membership, Plan, Unit
+from oscar_integration.memberships import words
+from oscar_integration.memberships.models import Membership, Plan
+from oscar_integration.memberships.words import days_words, length_words
 from wagtail_referrals import credit
 from wagtail_referrals.admin.words import person
 from wagtail_referrals.programs import join_words
-
-
-def length_words(length: int, unit: str) -> str:
-    """ "1 month", "30 days"."""
-    if unit == Unit.MONTHS:
-        return ngettext("%(count)s month", "%(count)s months", length) % {"count": length}
-    return days_words(length)
-
-
-def days_words(days: int) -> str:
-    return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
 
 
 def uses_words(uses: int | None) -> str:
     """How many times one period can be used."""
     if uses is None:
         return gettext("any number of uses")
-    return ngettext("%(count)s use", "%(count)s uses", uses) % {"count": uses}
+    return words.uses_words(uses)
 
 
 def plan_words(plan: Plan) -> str:
