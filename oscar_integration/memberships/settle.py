@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, Final, NamedTuple
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -99,19 +99,34 @@ def settle_locked(membership: Membership, *, now: datetime) -> None:
             Period.objects.filter(pk=period.pk).update(**computed(period))
     last = membership.renewals.order_by("-number").first()
     standing = standing_of(membership, periods, spans, last, now)
-    comes_back = standing.state != State.ENDED and membership.state == State.ENDED
-    # What brought it back runs with the one that the customer has had since.
-    if comes_back and (_only_plan_changed(membership, standing, last, now) or _has_another(membership)):
-        standing = Standing(
-            State.ENDED, membership.ended_reason, standing.starts_at, standing.ends_at, now, 0, None
-        )
     ends = standing.state == State.ENDED and membership.state != State.ENDED
-    _write(membership, standing, periods, now)
+    if standing.state == State.ENDED or membership.state != State.ENDED:
+        _write(membership, standing, periods, now)
+    else:
+        _bring_back(membership, standing, periods, last, now)
     if membership.user_id is not None:
         if ends:
             # One of the same plan that came back meanwhile has waited for that.
             _others_of(membership).exclude(ends_at__lte=now).update(next_check_at=now)
         sync_group(membership.user_id, now=now)
+
+
+def _bring_back(
+    membership: Membership, standing: Standing, periods: Sequence[Period], last: Renewal | None, now: datetime
+) -> None:
+    """Write that it runs again after its end, unless it is not to."""
+    over = Standing(State.ENDED, membership.ended_reason, standing.starts_at, standing.ends_at, now, 0, None)
+    if not _only_plan_changed(membership, standing, last, now) and not _has_another(membership):
+        try:
+            with transaction.atomic():
+                _write(membership, standing, periods, now)
+            return
+        except IntegrityError:
+            # Another one of the plan has begun at this moment.
+            if not _has_another(membership):
+                raise
+    # What brought it back runs with the one that the customer has had since.
+    _write(membership, over, periods, now)
 
 
 def _is_bought_now(periods: Sequence[Period], before: Mapping[int, Mapping[str, Any]]) -> bool:

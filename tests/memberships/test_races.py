@@ -14,10 +14,12 @@ from django.db import connection, transaction
 from oscar.core.loading import get_model
 
 from oscar_integration.memberships import groups, opening, receivers
+from oscar_integration.memberships import settle as settling
 from oscar_integration.memberships.groups import sync_all
-from oscar_integration.memberships.models import GroupGrant, Membership, Period, Plan
+from oscar_integration.memberships.models import GroupGrant, Membership, Period, Plan, Use
 from oscar_integration.memberships.opening import IN_THE_MAKING, adopt, open_for_order, take_back
 from oscar_integration.memberships.settle import settle
+from oscar_integration.memberships.uses import record_use, undo_use
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from tests.memberships.shopping import make_sold_plan, membership_of, pay, place
 from tests.oscar_integration.test_checkout_credit_races import at_once
@@ -258,3 +260,33 @@ def test_a_customer_leaves_while_they_are_settled(lea: Any, plan: Plan) -> None:
     membership.refresh_from_db()
     assert (membership.user_id, membership.state) == (None, State.ENDED)
     assert not GroupGrant.objects.exists()
+
+
+def test_a_use_is_undone_while_another_membership_begins(lea: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ten = make_plan("pass", uses=1)
+    first = give(lea, ten)
+    use = record_use(first, key="1", how=Use.How.LIST, by=None, now=NOW)
+    looked, begun = threading.Event(), threading.Event()
+    look = settling._has_another
+
+    def look_and_wait(membership: Membership) -> bool:
+        found = look(membership)
+        if not looked.is_set():
+            looked.set()
+            begun.wait(1)
+        return found
+
+    def begin() -> Membership:
+        assert looked.wait(30)
+        with transaction.atomic():
+            membership = give(lea, ten)
+            # Not committed: the one that comes back waits for it.
+            begun.set()
+        return membership
+
+    monkeypatch.setattr(settling, "_has_another", look_and_wait)
+    undone, second = together(lambda: undo_use(use, None, NOW), begin)
+    assert undone.undone_at == NOW
+    assert list(Membership.objects.exclude(state=State.ENDED)) == [second]
+    settle(first.pk, now=NOW)
+    assert Membership.objects.get(pk=first.pk).state == State.ENDED

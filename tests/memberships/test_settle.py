@@ -630,3 +630,33 @@ def test_a_gift_is_over_with_its_last_use_as_the_membership_is_that_it_prolongs(
     membership = give(lea, make_plan("pass", uses=2))
     give(lea, make_plan("monthly", uses=2, renews=True), membership=membership)
     assert list(membership.periods.values_list("ends_used_up", flat=True)) == [True, True]
+
+
+@pytest.mark.parametrize("does", ["undo", "settle"])
+def test_another_membership_begins_while_a_use_is_undone(
+    lea: Any, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    """The database lets one of them run: the use comes back all the same."""
+    plan = make_plan("pass", uses=1)
+    first = give(lea, plan)
+    use = record_use(first, key="1", how=Use.How.LIST, by=None, now=NOW + DAY)
+    look = settling._has_another
+    begun: list[Membership] = []
+
+    def look_too_soon(membership: Membership) -> bool:
+        found = look(membership)
+        if not begun:
+            begun.append(first)
+            begun[0] = give(lea, plan, now=NOW + 2 * DAY)
+        return found
+
+    monkeypatch.setattr(settling, "_has_another", look_too_soon)
+    if does == "undo":
+        assert undo_use(use, None, NOW + 2 * DAY).undone_at == NOW + 2 * DAY
+    else:
+        Use.objects.update(undone_at=NOW + 2 * DAY)
+        settle(first.pk, now=NOW + 2 * DAY)
+    states = dict(Membership.objects.values_list("pk", "state"))
+    assert states == {first.pk: State.ENDED, begun[0].pk: State.ACTIVE}
+    assert Membership.objects.get(pk=first.pk).ended_reason == Reason.USED_UP
+    assert not Use.objects.exclude(undone_at=NOW + 2 * DAY).exists()
