@@ -186,10 +186,11 @@ def lines_with_plans(order: Any) -> Iterator[tuple[Any, Plan]]:
 
 
 def kinds_of(order: Any, sold: Sequence[tuple[Any, Plan]], *, now: datetime) -> dict[int, str]:
-    """What each line that sells a membership is for the customer, by the lines' primary keys. At most 5 queries.
+    """What each line that sells a membership is for the customer, by the lines' primary keys.
 
-    Asked once more it stays the same: what its period says, else what was frozen for the engine's rules, else what it
-    is at this moment. Nothing is locked.
+    3 queries, with one more for each plan for trying out and one for all others. Asked once more it stays the same:
+    what its period says, else what was frozen for the engine's rules, else what it is at this moment. Nothing is
+    locked.
     """
     number = str(order.number)
     known = dict(Period.objects.filter(order_number=number, piece=0).values_list("line_id", "kind"))
