@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from oscar_integration.memberships import placing
 from oscar_integration.memberships.charging import Card, Charge, renewal_cards
+from oscar_integration.memberships.checks import INCLUDE
 from oscar_integration.memberships.groups import staff_groups
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
 from oscar_integration.memberships.opening import add_period
@@ -38,7 +39,6 @@ from wagtail_referrals.doctor.trial import make_account
 # A sweep runs every few minutes, and a charge whose outcome is not known is asked for again after a quarter of an hour.
 LATE: Final = timedelta(hours=1)
 LABEL: Final = "•••• 0000"
-INCLUDE: Final = 'path("memberships/", include("oscar_integration.memberships.urls"))'
 
 
 def register() -> None:
