@@ -14,7 +14,7 @@ from django.utils import timezone
 from example_site.card.models import StoredCard
 from oscar_integration.memberships.customer_page import page_context
 from oscar_integration.memberships.models import Membership, Period, Renewal, Use
-from oscar_integration.memberships.opening import open_for_order
+from oscar_integration.memberships.opening import adopt, open_for_order
 from oscar_integration.memberships.settle import settle
 from tests.memberships.rows import NOW, give, make_plan
 from tests.memberships.shopping import make_sold_plan, membership_of, pay, place
@@ -186,6 +186,15 @@ def test_an_order_that_is_gone_has_no_link(page: Any, lea: Any, plan: Any) -> No
     order.delete()
     soup = page()
     assert f"order {number}" in soup.text and soup.select("dd a") == []
+
+
+def test_an_order_of_before_there_was_an_account_has_no_link(page: Any, lea: Any, plan: Any) -> None:
+    """Oscar shows it to nobody but the guest, by a link of its own."""
+    order = pay(place(plan, email="lea@example.com"))
+    open_for_order(order)
+    adopt(lea, order.number, now=NOW)
+    soup = page()
+    assert f"order {order.number}" in soup.text and soup.select("dd a") == []
 
 
 def test_as_often_as_one_likes_counts_nothing(page: Any, lea: Any, plan: Any) -> None:
