@@ -173,6 +173,19 @@ def test_a_plan_without_a_time_of_grace_is_renewed_by_a_sweep_that_comes_a_littl
     assert (fresh(member).state, fresh(member).ends_at) == (Membership.State.ACTIVE, NEXT)
 
 
+def test_a_sweep_that_comes_days_late_renews_before_it_ends_anything(
+    bank: Bank, clock: Any, until: Any
+) -> None:
+    """The shop's fault: the member wants it to go on, and pays for the days to come only."""
+    member = make_member(plan=make_renewing_plan(grace_days=0))
+    until(DUE - DAY)
+    late = DUE + 3 * DAY
+    clock.move_to(late)
+    rewards.sweep(now=late)
+    assert bank.amounts == ["30.00"]
+    assert (fresh(member).state, fresh(member).ends_at) == (Membership.State.ACTIVE, NEXT + 3 * DAY)
+
+
 def test_grace_counts_from_when_it_could_be_charged(member: Any, bank: Bank, at: Any, until: Any) -> None:
     """It was announced late, so it was charged late."""
     decline(bank, member)
