@@ -72,7 +72,7 @@ def record_use(membership: Membership, *, key: str, how: str, by: Any, now: date
 def undo_use(use: Use, by: Any, now: datetime | None = None) -> Use:
     """The member did not come after all: the use counts no more, but stays in the list. Again, it changes nothing.
 
-    A membership that had ended with this use runs again, unless the customer has had another one of the plan since.
+    A membership that had ended with this use runs again; where another one of the plan runs by now, after that one.
     """
     moment = now or timezone.now()
     with transaction.atomic():
