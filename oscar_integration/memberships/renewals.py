@@ -443,6 +443,9 @@ def _take_up(renewal: Renewal, now: datetime, lease: datetime) -> _Attempt | Non
         try:
             _set_aside(renewal, renewal.credit, now, lease)
         except credit.InsufficientCredit:
+            if renewal.rest == 0:
+                _begin_anew(renewal, now)
+                return None
             # It expired meanwhile: what is there when the order is placed is spent, the rest is for staff to see.
             logger.warning("Renewal %s: its credit is no longer there", renewal.pk)
     renewal.leased_until = renewal.next_attempt_at = lease
@@ -450,6 +453,15 @@ def _take_up(renewal: Renewal, now: datetime, lease: datetime) -> _Attempt | Non
     # The access goes on for as long.
     settle(renewal.membership_id, now=now)
     return _attempt(renewal)
+
+
+def _begin_anew(renewal: Renewal, now: datetime) -> None:
+    """Its credit was to pay everything, and is gone: no card was asked, so the next sweep may agree on another way."""
+    credit.release(order_number=str(renewal.order_number), now=now)
+    renewal.state = State.PAST_DUE if renewal.attempt else State.PLANNED
+    renewal.leased_until, renewal.next_attempt_at = None, now
+    renewal.save(update_fields=["state", "leased_until", "next_attempt_at"])
+    settle(renewal.membership_id, now=now)
 
 
 def _agree(renewal: Renewal, now: datetime, lease: datetime, wallet: _Wallet) -> _Attempt | None:
@@ -569,6 +581,9 @@ def _finish(pk: int, charge: Charge | None, now: datetime) -> None:
         renewal = _lock(pk)
         if renewal is None or renewal.state == State.DONE:
             # Another worker, whose lease was over in the meantime.
+            return
+        if charge is None and (renewal.state != State.CHARGING or renewal.rest > 0):
+            # Without its credit it has begun anew.
             return
         _complete(renewal, charge, now)
 

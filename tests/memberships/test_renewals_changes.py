@@ -378,6 +378,48 @@ def test_credit_that_expired_while_nobody_knew_is_a_shortfall(
     assert str(order.total_incl_tax) == "30.00"
 
 
+def test_credit_that_was_to_pay_everything_and_is_gone_leaves_it_to_the_card(
+    member: Any, bank: Bank, at: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody was asked for money when the worker died: nothing is owed, and nothing is given away."""
+    has_credit(member.user, "30.00")
+    until(DUE - DAY)
+
+    def die(*args: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(renewals, "_finish", die)
+        with pytest.raises(SystemExit):
+            at(DUE)
+    assert (renewal_of(member).state, renewal_of(member).rest) == (State.CHARGING, 0)
+    late = DUE + LEASE + SET_ASIDE + timedelta(minutes=1)
+    credit.expire_reservations(now=late)
+    credit.reserve(
+        user=member.user, currency="EUR", amount=D(25), order_number="A", expires_at=late + DAY, now=late
+    )
+    at(late)
+    assert (renewal_of(member).state, orders_of(member)) == (State.PLANNED, [])
+    assert fresh(member).is_open(late)
+    at(late + MINUTE)
+    (order,) = orders_of(member)
+    assert (bank.amounts, credit.captured_amount(order.number)) == (["25.00"], D(5))
+    account = credit.account_of(member.user, "EUR")
+    assert account is not None and (account.shortfall, account.reserved) == (D(0), D(25))
+    assert fresh(member).ends_at == NEXT
+
+
+def test_a_worker_that_comes_back_too_late_with_credit_changes_nothing(
+    member: Any, bank: Bank, at: Any, until: Any
+) -> None:
+    """What it was to finish has begun anew, with the card."""
+    until(DUE - DAY)
+    bank.after = lambda request: renewals._finish(renewal_of(member).pk, None, DUE)
+    at(DUE)
+    (order,) = orders_of(member)
+    assert [str(source.amount_debited) for source in order.sources.all()] == ["30.00"] == bank.amounts
+
+
 def test_another_product_of_the_plan_is_announced_if_it_is_dearer(
     member: Any, bank: Bank, at: Any, until: Any
 ) -> None:
