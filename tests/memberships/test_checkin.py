@@ -24,6 +24,7 @@ from oscar_integration.memberships.settle import settle
 from oscar_integration.memberships.uses import record_use, undo_use
 from tests.memberships.rows import NOW, give, make_plan, make_user
 from wagtail_referrals import people
+from wagtail_referrals.admin import listing
 
 pytestmark = pytest.mark.django_db
 
@@ -255,6 +256,15 @@ def test_an_unknown_code(desk: Client) -> None:
 
 
 # By name
+
+
+def test_what_no_name_can_have_finds_nobody(desk: Client, camille: Any, friends_pass: Plan) -> None:
+    """A scanner may send it; PostgreSQL refuses it."""
+    give(camille, friends_pass)
+    answer = typed(desk, "cam\0ille")
+    assert answer.status_code == 200
+    assert "is called" in text_of(answer)
+    assert not listing.advocates_like("cam\0ille").exists()
 
 
 def test_a_name_shows_whom_it_may_be(desk: Client, camille: Any, friends_pass: Plan) -> None:

@@ -143,6 +143,9 @@ def user_columns() -> list[str]:
 
 def users_like(text: str) -> QuerySet[Any]:
     """Customers with this in their name or e-mail address; first and last name may both be typed."""
+    if "\0" in text:
+        # No name has it, and PostgreSQL refuses to look for it.
+        return get_user_model().objects.none()
     query = Q()
     for word in text.split():
         query &= Q(*[(f"{name}__icontains", word) for name in user_columns()], _connector=Q.OR)
@@ -156,6 +159,8 @@ def advocates_like(text: str) -> QuerySet[Advocate]:
         holders = Code.objects.filter(text=code).values("advocate")
         if holders.exists():
             return Advocate.objects.filter(pk__in=holders)
+    if "\0" in text:
+        return Advocate.objects.none()
     return Advocate.objects.filter(Q(public_name__icontains=text) | Q(user__in=users_like(text)))
 
 
