@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 
 from oscar_integration.memberships import announcing
 from oscar_integration.memberships.models import Membership, Renewal
-from oscar_integration.memberships.renewals import LEASE, forecast, try_soon
+from oscar_integration.memberships.renewals import LEASE, forecast, renew, try_soon
 from tests.books import assert_audit_clean
 from tests.memberships.renewing import (
     DAY,
@@ -365,6 +365,27 @@ def test_an_answer_that_never_came_is_asked_for_again_with_the_same_key(
     assert (str(order.total_incl_tax), fresh(member).ends_at) == ("30.00", NEXT)
     assert order.number == renewal.order_number == renewal_of(member).order_number
     assert_audit_clean()
+
+
+def test_a_worker_that_knew_it_as_due_leaves_it_alone_once_it_was_tried(
+    member: Any, bank: Bank, at: Any, until: Any
+) -> None:
+    """Its list is older than what another worker has done since."""
+    decline(bank, member)
+    until(DUE)
+    renewal = renewal_of(member)
+    renew(renewal.pk, now=DUE)
+    assert (len(bank.asked), renewal_of(member).attempt) == (1, 1), "declined: not before the plan says so"
+
+    def cut(request: Any) -> None:
+        raise TimeoutError
+
+    bank.after, bank.declines = cut, {}
+    at(DUE + DAY)
+    renew(renewal.pk, now=DUE + DAY)
+    assert (len(bank.asked), renewal_of(member).state) == (2, State.CHARGING), (
+        "not known: not before the lease"
+    )
 
 
 def test_the_access_goes_on_while_nobody_knows(member: Any, bank: Bank, at: Any, until: Any) -> None:
