@@ -233,23 +233,54 @@ def open_for_order(order: Any, *, now: datetime | None = None) -> list[Period]:
             list(running.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
         kinds = kinds_of(order, sold, now=moment)
         for line, plan in sold:
-            for piece in range(line.quantity):
-                periods.append(
-                    add_period(
-                        user=order.user,
-                        plan=plan,
-                        key=f"line:{line.pk}:{piece}",
-                        origin=Origin.ORDER,
-                        # Of several pieces the first one decides what was bought, the others prolong it.
-                        kind=kinds[line.pk] if piece == 0 else Kind.EXTENSION,
-                        now=moment,
-                        counts_from=None,
-                        order_number=str(order.number),
-                        line_id=line.pk,
-                        piece=piece,
-                    )
-                )
+            first = add_period(
+                user=order.user,
+                plan=plan,
+                key=_line_key(line.pk, 0),
+                origin=Origin.ORDER,
+                # Of several pieces the first one decides what was bought, the others prolong it.
+                kind=kinds[line.pk],
+                now=moment,
+                counts_from=None,
+                order_number=str(order.number),
+                line_id=line.pk,
+            )
+            periods += [first, *_more_pieces(first, plan, line.quantity, moment)]
     return periods
+
+
+def _line_key(line_id: int, piece: int) -> str:
+    return f"line:{line_id}:{piece}"
+
+
+def _more_pieces(first: Period, plan: Plan, quantity: int, now: datetime) -> list[Period]:
+    """The periods of the line's other pieces. However many there are, the membership is settled once."""
+    rest = Period.objects.filter(order_number=first.order_number, line_id=first.line_id, piece__gt=0)
+    known = list(rest.order_by("piece"))
+    if len(known) >= quantity - 1:
+        return known
+    Period.objects.bulk_create(
+        [
+            Period(
+                membership_id=first.membership_id,
+                key=_line_key(first.line_id or 0, piece),
+                origin=first.origin,
+                kind=Kind.EXTENSION,
+                order_number=first.order_number,
+                line_id=first.line_id,
+                piece=piece,
+                length=plan.period_length,
+                unit=plan.period_unit,
+                uses=plan.uses,
+                ends_used_up=first.ends_used_up,
+                created_at=now,
+            )
+            for piece in range(1, quantity)
+        ],
+        ignore_conflicts=True,
+    )
+    settle(first.membership_id, now=now)
+    return list(rest.order_by("piece"))
 
 
 def adopt(user: Any, order_number: str, *, now: datetime) -> list[Membership]:

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models.signals import pre_delete
 from oscar.core.loading import get_model
 
-from oscar_integration.memberships import receivers, renewals
+from oscar_integration.memberships import opening, receivers, renewals
 from oscar_integration.memberships.models import Membership, Renewal
 from oscar_integration.memberships.renewals import renew_due
 from oscar_integration.memberships.settle import settle
@@ -76,11 +76,11 @@ def test_while_its_renewal_is_ordered(bank: Bank, monkeypatch: pytest.MonkeyPatc
     renew_due(NOW)
     renew_due(DUE - 7 * DAY)
     meeting = Meeting()
-    monkeypatch.setattr(renewals, "add_period", meeting.before(renewals.add_period))
+    monkeypatch.setattr(renewals, "add_period", meeting.before(opening.add_period))
     results = at_once(lambda: renew_due(DUE), lambda: meeting.delete(member.user))
     assert results == [None, None]
     assert renewal_of(member).state == Renewal.State.DONE
-    assert not User.objects.filter(pk=member.user_id).exists()
+    assert not User.objects.exists()
     assert (Membership.objects.get().user_id, Order.objects.get().user_id) == (None, None)
 
 
@@ -89,7 +89,7 @@ def test_while_an_order_is_one_transaction(france: Any, lea: Any, monkeypatch: p
     plan = make_sold_plan(group=Group.objects.create(name="Members"))
     give(lea, plan, now=DUE)
     meeting = Meeting()
-    monkeypatch.setattr(receivers, "open_for_order", meeting.before(receivers.open_for_order))
+    monkeypatch.setattr(receivers, "open_for_order", meeting.before(opening.open_for_order))
     # Filled by the requests before.
     basket = fill_basket(user=lea)
     basket.add_product(plan.product)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from oscar.core.loading import get_model
 
 from oscar_integration.memberships import opening, receivers
@@ -303,3 +304,19 @@ def test_none_of_it_makes_a_referral(lea: Any, plan: Plan) -> None:
     pay(place(plan, user=lea))
     for model in (Purchase, Referral, Reward):
         assert not model._default_manager.exists()
+
+
+def test_many_pieces_cost_no_more_than_a_few(clock: Any, lea: Any, plan: Plan, monkeypatch: Any) -> None:
+    """An order that is not paid may be of thousands, and a sweep opens it as well."""
+    monkeypatch.setattr(receivers, "open_for_order", lambda order: None)
+    costs = []
+    for number, quantity in enumerate((3, 150)):
+        order = place(plan, user=make_user(f"member{number}@example.com"), quantity=quantity)
+        with CaptureQueriesContext(connection) as queries:
+            periods = open_for_order(order)
+        assert [period.piece for period in periods] == list(range(quantity))
+        assert {period.kind for period in periods[1:]} == {Period.Kind.EXTENSION}
+        assert [period.pk for period in open_for_order(order)] == [period.pk for period in periods]
+        costs.append(len(queries))
+    # SQLite takes so many values at a time.
+    assert costs[1] - costs[0] < 10
