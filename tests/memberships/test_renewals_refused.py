@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import translation
-from oscar.core.loading import get_model
+from oscar.core.loading import get_class, get_model
 
 from oscar_integration.memberships import announcing
 from oscar_integration.memberships.models import Membership, Renewal
@@ -288,6 +288,18 @@ def test_what_the_shop_cannot_sell_is_refused_in_words(
     until(DUE + 7 * DAY, DUE + DAY)
     assert mails(member.user) == ["membership_renews", "membership_declined", "membership_ended"]
     assert fresh(member).ended_reason == Membership.Reason.NOT_PAID
+
+
+def test_a_tax_that_needs_an_address_is_refused_in_words(
+    member: Any, bank: Bank, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selector, american = get_class("partner.strategy", "Selector"), get_class("partner.strategy", "US")
+    monkeypatch.setattr(selector, "strategy", lambda self, **kwargs: american())
+    until(DUE)
+    renewal = renewal_of(member)
+    assert renewal.refusal == "The tax on this membership is not known without your address."
+    assert (renewal.state, bank.asked, orders_of(member)) == (State.PAST_DUE, [], [])
+    assert forecast(fresh(member), DUE) is None
 
 
 def test_what_cannot_be_announced_is_noted_and_mended(member: Any, bank: Bank, at: Any, until: Any) -> None:
