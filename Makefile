@@ -19,10 +19,10 @@ export PYTHONUNBUFFERED := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lint-style lint-types lint-imports lint-migrations lint-templates lint-translations format bench screenshots messages migrations dump clean
+.PHONY: help demo test lint lint-style lint-types lint-imports lint-migrations lint-templates lint-translations format bench bench-scale screenshots messages migrations dump clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 		printf '%-20s %s\n' "$$name" "$$text"; done
 
 # --- the environment ---------------------------------------------------------------------------------------------------
@@ -129,9 +129,15 @@ bench: $(VENV)/.bench ## Measure pages and the ledger, as ratios within one run
 	@$(PY) -m benchmarks.ledger
 	@$(PY) -m benchmarks.audit
 	@$(PY) -m benchmarks.backfill
+	@$(PY) -m benchmarks.leaderboards
+	@$(PY) -m benchmarks.messages
+
+bench-scale: $(VENV)/.bench ## Fill a big shop (a million referrals) and measure its pages
+	@$(PY) -m benchmarks.scale
 
 screenshots: $(VENV)/.test ## Take the pictures of the README and the docs anew
 	@$(PY) -m tools.screenshots
+	@$(PY) -m tools.tutorial_pictures
 
 dump: $(VENV)/.test ## Keep the database of this release for the tests of upgrades
 	@$(PY) -m tools.release_dump

@@ -29,6 +29,7 @@ EXAMPLE_HOST = os.environ.get("EXAMPLE_HOST", "127.0.0.1:8000")
 REFERRAL_APPS = [
     "wagtail_referrals.credit",
     "wagtail_referrals",
+    "wagtail_referrals.feedback",
     "oscar_integration",
     "oscar_integration.memberships",
 ]
@@ -42,6 +43,7 @@ INSTALLED_APPS = [
     "example_site.backoffice",
     "example_site.giving",
     "wagtail.contrib.settings",
+    "wagtail.contrib.forms",
     "wagtail.contrib.simple_translation",
     "wagtail.embeds",
     "wagtail.search",
@@ -264,9 +266,14 @@ WAGTAIL_REFERRALS = {
     "POINTS": {"unit": "LEAVES", "name": ngettext_lazy("leaf", "leaves")},
 }
 
+# The shop's own checks of referrals, in backoffice/checks.py.
+EXAMPLE_CHECKS = True
+
 WAGTAIL_REFERRALS_OSCAR = {
     # The cards that customers keep at the checkout and in their account.
     "RENEWAL_CARDS": "example_site.card.renewals.RenewalCards",
+    # "Did a friend send you?", at the payment step.
+    "ASK_WHO_SENT": True,
 }
 
 LOGGING = {

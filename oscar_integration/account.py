@@ -18,6 +18,7 @@ from django.views.generic.base import TemplateResponseMixin
 from oscar_integration.checkout import extend
 from wagtail_referrals import credit, programs, tracking
 from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.referrals.models import Referral
 
 if TYPE_CHECKING:
     _View = TemplateResponseMixin
@@ -56,13 +57,17 @@ def register_tab(tab: Tab) -> None:
 def has_referrals(request: HttpRequest) -> bool:
     """Whether "Refer a friend" has something for the customer who is logged in.
 
-    No query of its own while a program is open to them, at most two otherwise.
+    No query of its own while a program is open to them, at most three otherwise.
     """
     user: Any = request.user
     if programs.pick_terms(site_id=tracking.site_id_for(request), user_id=user.pk) is not None:
         return True
-    # What was promised before stays, and so does the way to it.
-    return Advocate.objects.filter(user_id=user.pk).exists() or bool(credit.accounts_of(user))
+    # What was promised before stays, and so does the way to it; who was invited decides there who reads their name.
+    return (
+        Advocate.objects.filter(user_id=user.pk).exists()
+        or bool(credit.accounts_of(user))
+        or Referral.objects.filter(friend_id=user.pk).exists()
+    )
 
 
 register_tab(Tab("referrals", "referrals:account", _("Refer a friend"), has_referrals))

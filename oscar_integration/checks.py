@@ -21,7 +21,7 @@ from django.utils.translation import override
 from oscar_integration import conf
 from wagtail_referrals import conf as engine_conf
 from wagtail_referrals.checks import unknown_names
-from wagtail_referrals.site.blocks import shown_blocks
+from wagtail_referrals.site.template_blocks import shown_blocks
 
 # Oscar's apps whose views we extend, and what their customers miss where we come too early.
 EXTENDED: Final = {
@@ -317,6 +317,7 @@ def _extended_views() -> Iterator[tuple[Any, str, type, str, str]]:
     from oscar_integration import basket
     from oscar_integration.checkout import CreditPaymentMethodMixin, CreditPaymentMixin
     from oscar_integration.history import OrderCreditMixin
+    from oscar_integration.question import ReferralQuestionMixin
 
     for label, name, mixin, address, missed in (
         (
@@ -332,6 +333,13 @@ def _extended_views() -> Iterator[tuple[Any, str, type, str, str]]:
             CreditPaymentMethodMixin,
             "checkout:payment-method",
             "a way to pay is asked for where credit pays for everything",
+        ),
+        (
+            "checkout",
+            "payment_details_view",
+            ReferralQuestionMixin,
+            "checkout:payment-details",
+            "nobody is asked who sent them",
         ),
         (
             "basket",
@@ -424,18 +432,22 @@ def check_templates(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
     """W009: the blocks that credit fills are shown."""
-    pages = {
-        "payment_details_view": (
+    from oscar_integration.checkout import CreditPaymentMixin
+    from oscar_integration.history import OrderCreditMixin
+
+    pages: dict[type, tuple[tuple[str, str, str], ...]] = {
+        CreditPaymentMixin: (
             ("template_name", "payment_details", "referral_credit_form"),
             ("template_name_preview", "place_order", "referral_credit_totals"),
         ),
-        "order_detail_view": (("template_name", "order_total", "credit_of_order"),),
+        OrderCreditMixin: (("template_name", "order_total", "credit_of_order"),),
     }
+    words = ("referral_credit", "credit_of_order")
     found: list[checks.CheckMessage] = []
-    for config, name, _mixin, _address, _missed in _extended_views():
-        for attribute, block, tag in pages.get(name, ()):
+    for config, name, mixin, _address, _missed in _extended_views():
+        for attribute, block, tag in pages.get(mixin, ()):
             template_name = getattr(getattr(config, name), attribute, None)
-            if isinstance(template_name, str) and not _shows(template_name, block):
+            if isinstance(template_name, str) and not _shows(template_name, block, words):
                 found.append(
                     checks.Warning(
                         f'{template_name} does not show the block "{block}", which referral credit fills: customers '
@@ -457,18 +469,14 @@ MISSED: Final = {
 }
 
 
-def _shows(template_name: str, block: str) -> bool:
-    """Whether a page shows our block, or says itself where credit stands; also where that cannot be known."""
+def _shows(template_name: str, block: str, words: Collection[str]) -> bool:
+    """Whether a page shows our block, or has one of our tags by these words; also where that cannot be known."""
     try:
         template = getattr(get_template(template_name), "template", None)
         return (
             not isinstance(template, Template)
             or block in shown_blocks(template)
-            or any(
-                word in source
-                for source in _sources(template)
-                for word in ("referral_credit", "credit_of_order")
-            )
+            or any(word in source for source in _sources(template) for word in words)
         )
     except Exception:
         # Missing, or broken: Oscar's page says so.
@@ -493,9 +501,46 @@ def _sources(template: Template) -> Iterator[str]:
                     continue
 
 
+def check_question(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[checks.CheckMessage]:
+    """W016, W017: where shoppers are asked who sent them, they see it, and somebody can be told."""
+    if _setting("ASK_WHO_SENT") is not True:
+        return []
+    found: list[checks.CheckMessage] = []
+    config = _config("checkout")
+    name = getattr(getattr(config, "payment_details_view", None), "template_name", None)
+    if isinstance(name, str) and not _shows(name, "payment_details", ("referral_question",)):
+        found.append(
+            checks.Warning(
+                f'{name} does not show the block "payment_details", which the question who sent a shopper fills: '
+                "nobody is asked.",
+                hint="Put the block into the template, or {% load referral_question %} and {% referral_question %} "
+                "where the question is to stand, outside other forms.",
+                id="oscar_integration.W016",
+            )
+        )
+    try:
+        shop = engine_conf.load("SHOP")
+    except Exception:
+        # Another check says that it cannot be imported.
+        return found
+    if shop is not None and not hasattr(shop, "placed_order"):
+        found.append(
+            checks.Warning(
+                f"ASK_WHO_SENT is on, and {shop.__module__}.{shop.__qualname__} has no placed_order(): shoppers are "
+                "asked who sent them, and nothing that they say can be confirmed.",
+                hint="Write the method as in oscar_integration.OscarShop, or inherit from it.",
+                id="oscar_integration.W017",
+            )
+        )
+    return found
+
+
 CHECKS: Final = (
     check_app_order,
     check_payment_view,
+    check_question,
     check_served_views,
     check_settings,
     check_statuses,

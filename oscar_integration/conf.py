@@ -29,6 +29,13 @@ DEFAULTS: Final[dict[str, Any]] = {
     "VOUCHERS": True,
     # May customers pay with their credit at Oscar's checkout? False: no view of the checkout is touched.
     "CREDIT_AT_CHECKOUT": True,
+    # Is the share panel on the page after an order? False: only where the shop's own template has the tag, and Oscar's
+    # view is not touched.
+    "SHARE_AFTER_ORDER": True,
+    # Is a shopper without an invitation asked at the payment step whether a friend sent them? False: nobody is.
+    "ASK_WHO_SENT": False,
+    # Are our messages handed over by Oscar's Dispatcher, as its own mails are, and kept among the customer's mails?
+    "MESSAGES_BY_OSCAR": False,
     # Currency -> the smallest amount that the card may be charged beside credit, as text ("0.50").
     "MINIMUM_CHARGE": {"EUR": "0.50"},
     # Dotted path of the class that charges customers' cards for renewals of memberships. None: a renewal that credit
@@ -86,6 +93,16 @@ def gives_vouchers() -> bool:
 def credit_at_checkout() -> bool:
     """Whether customers may pay with their credit at Oscar's checkout."""
     return bool(get("CREDIT_AT_CHECKOUT"))
+
+
+def shares_after_order() -> bool:
+    """Whether the page after an order invites to share, without an edit of the shop's template."""
+    return bool(get("SHARE_AFTER_ORDER"))
+
+
+def asks_who_sent() -> bool:
+    """Whether shoppers without an invitation are asked at the payment step who sent them."""
+    return bool(get("ASK_WHO_SENT"))
 
 
 def minimum_charge(currency: str) -> Decimal:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms.choosers import BaseFilterForm
 from wagtail.admin.ui.tables import Column
@@ -65,7 +66,14 @@ class ChooseProductResultsView(ProductListing, ChooseResultsView):
     pass
 
 
-product_chooser = ChooserViewSet(
+class WithoutCreation(ChooserViewSet):
+    """Products and ranges are made in the shop's own administration: here is no form for them."""
+
+    def get_urlpatterns(self) -> list[URLPattern]:
+        return [pattern for pattern in super().get_urlpatterns() if pattern.name != "create"]
+
+
+product_chooser = WithoutCreation(
     "referrals_product_chooser",
     url_prefix="referrals/products",
     model="catalogue.Product",

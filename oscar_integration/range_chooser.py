@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms.choosers import BaseFilterForm
 from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView
-from wagtail.admin.viewsets.chooser import ChooserViewSet
+
+from oscar_integration.product_chooser import WithoutCreation
 
 
 class RangeSearchForm(BaseFilterForm):
@@ -50,7 +51,7 @@ class ChooseRangeResultsView(RangeListing, ChooseResultsView):
     pass
 
 
-range_chooser = ChooserViewSet(
+range_chooser = WithoutCreation(
     "referrals_range_chooser",
     url_prefix="referrals/ranges",
     model="offer.Range",

@@ -27,13 +27,20 @@ from oscar_integration import conf, order_hooks, vouchers
 from oscar_integration.attribution import attribute, is_nobodys
 from oscar_integration.capture import capture_for_order
 from oscar_integration.checkout import extend
+from oscar_integration.nobody import give_empty_basket
 from oscar_integration.refunds import return_credit_of_cancelled
-from oscar_integration.repair import attribute_missed, capture_missed, return_missed
+from oscar_integration.repair import (
+    attribute_missed,
+    capture_missed,
+    note_missed,
+    note_who_sent,
+    return_missed,
+)
 from oscar_integration.steps import on_entering_view
 from wagtail_referrals import people, rewards
 from wagtail_referrals.referrals import referrals_of, register_friend
 from wagtail_referrals.referrals.models import Purchase
-from wagtail_referrals.signals import entering_view, sweeping
+from wagtail_referrals.signals import drawing_for_nobody, entering_view, sweeping
 
 logger = logging.getLogger("oscar_integration")
 
@@ -163,6 +170,11 @@ def on_order_placed(sender: Any, order: Any, user: Any = None, **kwargs: Any) ->
         _guarded(
             f"Order #{order.number}: noting that its guest is a customer",
             lambda: people.remember_order(str(order.number), order.guest_email),
+        )
+    if conf.asks_who_sent():
+        _guarded(
+            f"Order #{order.number}: noting who was said to have sent it",
+            lambda: note_who_sent(order),
         )
 
 
@@ -322,8 +334,9 @@ def connect() -> None:
     listen(start_checkout, on_start_checkout)
     listen(pre_payment, on_pre_payment)
     listen(entering_view, on_entering_view)
+    listen(drawing_for_nobody, give_empty_basket)
     listen(order_placed, on_order_placed)
-    for repair in (attribute_missed, capture_missed, return_missed):
+    for repair in (attribute_missed, note_missed, capture_missed, return_missed):
         listen(sweeping, repair)
     listen(order_status_changed, on_status_changed)
     listen(post_save, on_order_saved, get_model("order", "Order"))

@@ -16,7 +16,8 @@ from oscar_integration.attribution import attribute
 from oscar_integration.capture import SOURCE_CODE, capture_for_order
 from oscar_integration.refunds import return_credit_of_cancelled
 from wagtail_referrals.credit.models import Reservation
-from wagtail_referrals.referrals.models import Purchase
+from wagtail_referrals.referrals import note_order
+from wagtail_referrals.referrals.models import AttributionRequest, Purchase
 from wagtail_referrals.rewards.models import DiscountGrant
 from wagtail_referrals.tracking.models import Claim, ClaimBasket
 
@@ -64,6 +65,30 @@ def attribute_missed(sender: Any, now: datetime, **kwargs: Any) -> None:
                 attribute(order)
         except Exception:
             logger.exception("Order #%s: could not be attributed to an invitation", order.number)
+
+
+def note_who_sent(order: Any) -> None:
+    """Note which order came of what was said with its basket, if anything was. One statement."""
+    if order.basket_id:
+        note_order(str(order.number), basket_reference=str(order.basket_id), user=order.user)
+
+
+def note_missed(sender: Any, now: datetime, **kwargs: Any) -> None:
+    """Orders of the last two days that were said to come by a friend, when that could not be noted. 1 query."""
+    said = AttributionRequest.objects.filter(
+        basket_reference=Cast(OuterRef("basket_id"), CharField()),
+        kind=AttributionRequest.Kind.NAMED,
+        state=AttributionRequest.State.WAITING,
+        reference="",
+    )
+    orders = get_model("order", "Order")._default_manager.filter(
+        Exists(said), date_placed__gte=now - LOOK_BACK, date_placed__lte=now - IN_THE_MAKING
+    )
+    for order in orders.select_related("user"):
+        try:
+            note_who_sent(order)
+        except Exception:
+            logger.exception("Order #%s: who was said to have sent it could not be noted", order.number)
 
 
 def uncaptured_orders(now: datetime) -> list[Any]:

@@ -18,10 +18,29 @@ from django.urls import NoReverseMatch, reverse
 from oscar.apps.offer.abstract_models import AbstractRange
 from oscar.core.loading import get_class, get_model
 
-from oscar_integration import conf, customers, order_hooks, vouchers
+from oscar_integration import (
+    conf,
+    customers,
+    first_orders,
+    good_orders,
+    named,
+    order_days,
+    order_hooks,
+    vouchers,
+)
 from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.kinds import DiscountRequest
-from wagtail_referrals.referrals import CustomerOrders, Facts, GuestOrders, PurchaseSnapshot, get_shop
+from wagtail_referrals.programs import TermsData
+from wagtail_referrals.referrals import (
+    CustomerOrders,
+    DayOrders,
+    Facts,
+    GoodOrder,
+    GuestOrders,
+    PlacedOrder,
+    PurchaseSnapshot,
+    get_shop,
+)
 
 NOTHING: Final = Decimal("0.00")
 # How many of a customer's own orders are looked through for an address.
@@ -112,6 +131,32 @@ class OscarShop:
     def customers_who_bought(self, range_id: str, user_id: Any | None) -> QuerySet[Any]:
         return customers.customers_who_bought(range_id, user_id)
 
+    def orders_by_day(self, start: datetime, end: datetime) -> Iterable[DayOrders]:
+        return order_days.orders_by_day(start, end)
+
+    def first_orders(self, most: int, terms: TermsData) -> Sequence[PurchaseSnapshot]:
+        return first_orders.first_orders(most, terms)
+
+    def recent_good_orders(self, start: datetime, end: datetime) -> Iterable[GoodOrder]:
+        return good_orders.recent_good_orders(start, end)
+
+    # Requests about orders
+
+    def placed_order(self, reference: str, terms: Sequence[TermsData]) -> PlacedOrder | None:
+        """The order with this number, as it would have been noted when it was placed. 2 queries."""
+        from oscar_integration.triggers import asked_ranges
+
+        orders = get_model("order", "Order")._default_manager.select_related("user")
+        order = orders.filter(number=reference).first()
+        if order is None:
+            return None
+        email = email_of(order)
+        snapshot = snapshot_of(order, user=order.user, email=email, ranges=asked_ranges(terms))
+        return PlacedOrder(snapshot, order.user, email, str(order.basket_id or ""))
+
+    def people_named(self, name: str, town: str) -> Collection[Any]:
+        return named.people_named(name, town)
+
     # Addresses of pages
 
     def start_url(self, request: HttpRequest) -> str:
@@ -140,7 +185,7 @@ def snapshot_of(
     Apps may describe the lines further, see ``order_hooks``.
     """
     shop = get_shop()
-    lines = order.lines.annotate(referrals_product_class=_product_class())
+    lines = order.lines.annotate(referrals_product_class=product_class())
     was_customer: bool | None = None
     if type(shop).was_customer is OscarShop.was_customer:
         others = type(order)._default_manager.exclude(number=order.number)
@@ -177,7 +222,7 @@ def snapshot_of(
     )
 
 
-def _product_class() -> Case:
+def product_class() -> Case:
     """The class of a line's product: a variant is of its parent's. ``None`` for a product that is gone."""
     child = get_model("catalogue", "Product").CHILD
     return Case(

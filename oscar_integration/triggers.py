@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
+from django.db.models import Q
 from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 from oscar.core.loading import get_model
@@ -116,6 +117,15 @@ class BuysFromRange(_BuysSome):
             help_text=_("What is in it counts at the moment of the order."),
         )
 
+    def option_hints(self, options: dict[str, Any]) -> list[str]:
+        chosen = self.chosen_model()._default_manager.filter(pk=options.get(self.option)).first()
+        if chosen is None or chosen.all_products().exists():
+            return []
+        return [
+            gettext("There is no product in “%(range)s”: nobody can buy from it.")
+            % {"range": title_in(options.get(self.names) or {}) or chosen}
+        ]
+
     def is_in(self, chosen: Any, line: Mapping[str, Any]) -> bool:
         return chosen in line.get("ranges", ())
 
@@ -142,6 +152,16 @@ class BuysProductClass(_BuysSome):
         return forms.ModelChoiceField(
             label=_("Product type"), queryset=self.chosen_model()._default_manager.order_by("name")
         )
+
+    def option_hints(self, options: dict[str, Any]) -> list[str]:
+        chosen = options.get(self.option)
+        products = get_model("catalogue", "Product")._default_manager
+        if products.filter(Q(product_class=chosen) | Q(parent__product_class=chosen)).exists():
+            return []
+        return [
+            gettext("There is no product of the type “%(type)s”: nobody can buy one.")
+            % {"type": title_in(options.get(self.names) or {})}
+        ]
 
     def is_in(self, chosen: Any, line: Mapping[str, Any]) -> bool:
         return line.get("product_class") == chosen and chosen is not None

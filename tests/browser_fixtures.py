@@ -98,6 +98,26 @@ def browser() -> Iterator[Browser]:
     patch.undo()
 
 
+@pytest.fixture(scope="session")
+def live_server(live_server: Any) -> Iterator[Any]:
+    """pytest-django's, which serves all tests of this process, with the middleware that the running test has set.
+
+    A server reads MIDDLEWARE once, when it starts; a test may come with a middleware of its own.
+    """
+    from django.core.signals import setting_changed
+
+    # Static files and uploads stand before the site.
+    handler = live_server.thread.httpd.get_app().application.application
+
+    def changed(*, setting: str, **kwargs: Any) -> None:
+        if setting == "MIDDLEWARE":
+            handler.load_middleware()
+
+    setting_changed.connect(changed)
+    yield live_server
+    setting_changed.disconnect(changed)
+
+
 @pytest.fixture
 def browser_problems() -> BrowserProblems:
     """The complaints of every page of this test; assert on it with ``assert_none()``."""

@@ -21,6 +21,7 @@ from tests import databases
 from tests.browser_fixtures import (  # noqa: F401  (pytest finds these by their names)
     browser,
     browser_problems,
+    live_server,
     new_page,
     page,
     pytest_runtest_makereport,
@@ -128,6 +129,14 @@ def _fresh_process_state() -> Iterator[None]:
     clear()
     yield
     clear()
+
+
+@pytest.fixture(autouse=True)
+def _at_any_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the hour of the day: messages are held back by nothing, but where a test is about that."""
+    from wagtail_referrals.messages import holding
+
+    monkeypatch.setattr(holding, "_limits", [])
 
 
 @pytest.fixture(scope="session", autouse=True)

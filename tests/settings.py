@@ -19,3 +19,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 MEDIA_ROOT = ROOT / ".cache" / "media" / str(os.getpid())
 LOGGING_CONFIG = None
+
+# As shops have it unless they ask for it: the question at the payment step costs queries.
+WAGTAIL_REFERRALS_OSCAR = {**WAGTAIL_REFERRALS_OSCAR, "ASK_WHO_SENT": False}  # noqa: F405
+# What the package's own checks say; the tests of the shop's history ask for the shop's.
+EXAMPLE_CHECKS = False

@@ -1,8 +1,9 @@
 """Write migrations that every supported version of Wagtail can apply: ``make migrations``.
 
-Django makes a migration depend on the last migrations of the version that is installed, and names the setting by which
-Wagtail 8 lets a site swap its base page. Here the first becomes the last migration of the lowest supported version (of
-Oscar the very first one), and the second what that version can read, too. tests/upgrades/test_migrations.py holds both.
+Django makes a migration depend on the last migrations of the version that is installed, names the setting by which
+Wagtail 8 lets a site swap its base page, and that page itself among the bases of ours. Here the first becomes the last
+migration of the lowest supported version (of Oscar the very first one), the second what that version can read, too, and
+the third follows the second. tests/upgrades/test_migrations.py and tests/site/test_swapped_page.py hold it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = (
     "wagtail_referrals/migrations",
     "wagtail_referrals/credit/migrations",
+    "wagtail_referrals/feedback/migrations",
     "oscar_integration/memberships/migrations",
     "example_site/pages/migrations",
     "example_site/giving/migrations",
@@ -40,6 +42,7 @@ def loosened(source: str) -> str:
             return f"{match[1]}{min(match[2], name)}{match[3]}"
 
         source = re.sub(rf"(\('{label}', ')(\d{{4}}_\w+)('\))", lower, source)
+    source = re.sub(r"(bases=\([^)]*)'wagtailcore\.page'", rf"\1{PAGE_ANYWHERE}.lower()", source)
     return source.replace(PAGE, PAGE_ANYWHERE)
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 CACHE = ROOT / ".cache" / "screenshots"
+DATABASE = CACHE / "shop.sqlite3"
 PASSWORD = "souffle"
+# What the shop's pages are called in their addresses.
+WITH_A_FRIEND = {"en": "with-a-friend", "fr": "entre-amis"}
+HUB = {"en": "refer-a-friend", "fr": "parrainage"}
+GOOD_COMPANY = {"en": "good-company", "fr": "en-bonne-compagnie"}
+FEEDBACK = {"en": "how-was-it", "fr": "votre-avis"}
 WIDTHS = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -41,7 +48,7 @@ def served_shop() -> Iterator[str]:
         port = probe.getsockname()[1]
     environment = {
         **os.environ,
-        "EXAMPLE_DATABASE": str(CACHE / "shop.sqlite3"),
+        "EXAMPLE_DATABASE": str(DATABASE),
         "EXAMPLE_HOST": f"127.0.0.1:{port}",
     }
 
@@ -74,9 +81,13 @@ def served_shop() -> Iterator[str]:
         server.wait(timeout=20)
 
 
-def keep(page: Page, name: str, *, full: bool = False) -> None:
-    """Save what the page shows, in 256 colours: a fifth of the size, and nobody sees it."""
-    page.wait_for_load_state("networkidle")
+def keep(page: Page, name: str, *, full: bool = False, settled: bool = False) -> None:
+    """Save what the page shows, in 256 colours: a fifth of the size, and nobody sees it.
+
+    ``settled``: the caller has waited for what is to be seen. A mail in a preview never counts as loaded.
+    """
+    if not settled:
+        page.wait_for_load_state("networkidle")
     path = PICTURES / f"{name}.png"
     page.screenshot(path=path, full_page=full, animations="disabled")
     Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -93,8 +104,22 @@ def sign_in(page: Page, base: str, name: str, language: str) -> None:
 
 def as_advocate(page: Page, base: str, language: str, suffix: str) -> None:
     sign_in(page, base, "camille", language)
-    page.goto(f"{base}/{language}/account/refer-a-friend/")
+    own = f"{base}/{language}/account/refer-a-friend/"
+    page.goto(own)
     keep(page, f"account-{suffix}", full=True)
+    for name, path in {
+        "account-friends": "friends/",
+        "account-rewards": "rewards/",
+        "account-settings": "settings/",
+        "print-cards": "print/",
+        "print-poster": "print/?layout=poster",
+    }.items():
+        page.goto(own + path)
+        keep(page, f"{name}-{suffix}", full=True)
+    page.goto(f"{base}/{language}/{GOOD_COMPANY[language]}/")
+    keep(page, f"blocks-{suffix}", full=True)
+    page.goto(f"{base}/{language}/{FEEDBACK[language]}/")
+    keep(page, f"feedback-{suffix}", full=True)
     page.goto(f"{base}/{language}/catalogue/")
     page.goto(base + str(page.locator("article h3 a").nth(9).get_attribute("href")))
     page.click("form[action*='/basket/add/'] button[type=submit]")
@@ -112,10 +137,12 @@ def as_advocate(page: Page, base: str, language: str, suffix: str) -> None:
 
 
 def as_regular(page: Page, base: str, language: str, suffix: str) -> None:
-    """On the way to a milestone."""
+    """On the way to a milestone, and a customer already where somebody else's link is concerned."""
     sign_in(page, base, "gaelle", language)
     page.goto(f"{base}/{language}/account/refer-a-friend/")
     keep(page, f"milestones-{suffix}", full=True)
+    page.goto(f"{base}/r/{code_of('camille@example.com')}/")
+    keep(page, f"landing-customer-{suffix}", full=True)
 
 
 def as_member(page: Page, base: str, language: str, suffix: str) -> None:
@@ -126,8 +153,16 @@ def as_member(page: Page, base: str, language: str, suffix: str) -> None:
 
 
 def as_friend(page: Page, base: str, language: str, suffix: str) -> None:
-    page.goto(f"{base}/r/{code_of('camille@example.com')}/")
+    link = f"{base}/r/{code_of('camille@example.com')}/"
+    page.goto(link)
     keep(page, f"landing-{suffix}", full=True)
+    page.goto(f"{link}keep/")
+    keep(page, f"keep-{suffix}", full=True)
+    page.goto(f"{base}/{language}/{HUB[language]}/")
+    keep(page, f"hub-{suffix}", full=True)
+    let_a_day_pass()
+    page.goto(link)
+    keep(page, f"landing-returning-{suffix}", full=True)
     page.locator("main a[href*='to=']").first.click()
     fill_basket(page, base, language)
     keep(page, f"basket-{suffix}", full=True)
@@ -162,12 +197,29 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
         "presets": "/admin/referrals/programs/add/",
         "program": "/admin/referrals/programs/add/?preset=give_percent_get_credit",
         "referrals": "/admin/referrals/referrals/",
-        "summary": "/admin/referrals/summary/?period=year",
+        "home": "/admin/",
+        "review": "/admin/referrals/review/",
+        "referrers": "/admin/referrals/referrers/",
+        "report-months": "/admin/referrals/reports/months/?period=year",
+        "report-credit": "/admin/referrals/reports/credit/",
+        "report-health": "/admin/referrals/reports/health/",
         "members": "/admin/memberships/members/",
         "checkin": "/admin/memberships/check-in/",
+        "badge": "/admin/referrals/badges/add/",
+        "messages": "/admin/referrals/messages/",
+        "requests": "/admin/referrals/requests/",
+        "feedback-score": "/admin/referrals/feedback/",
     }.items():
         page.goto(base + path)
         keep(page, f"{name}-{suffix}")
+    page.goto(f"{base}/admin/referrals/summary/?period=year")
+    keep(page, f"summary-{suffix}", full=True)
+    page.goto(f"{base}/admin/referrals/reports/top/?period=year")
+    keep(page, f"report-top-{suffix}")
+    page.goto(f"{base}/admin/referrals/programs/")
+    program = str(page.locator("main table a[href*='/edit/']").first.get_attribute("href"))
+    page.goto(base + program.replace("/edit/", "/replay/"))
+    keep(page, f"replay-{suffix}", full=True)
     page.goto(f"{base}/admin/referrals/audiences/")
     page.locator("main table a", has_text="Regulars").first.click()
     page.wait_for_url("**/edit/**")
@@ -175,19 +227,52 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
     page.goto(f"{base}/admin/referrals/referrals/")
     page.goto(base + str(page.locator("main table a[href*='/inspect/']").first.get_attribute("href")))
     keep(page, f"referral-{suffix}", full=True)
+    page.goto(f"{base}/admin/referrals/messages/own/add/?kind=reward_given")
+    page.locator("[data-side-panel-toggle=preview]").click()
+    page.frame_locator("[data-side-panel=preview] iframe").first.locator(".card").wait_for()
+    keep(page, f"message-{suffix}", settled=True)
+    edit_landing_page(page, base, language, suffix)
+
+
+def edit_landing_page(page: Page, base: str, language: str, suffix: str) -> None:
+    """The editor's form, then with the preview beside it, or over it on a phone."""
+    page.goto(f"{base}/admin/pages/{landing_page(language)}/edit/")
+    keep(page, f"editor-{suffix}")
+    page.locator("[data-side-panel-toggle=preview]").click()
+    preview = page.frame_locator("[data-side-panel=preview] iframe").first
+    preview.locator("[data-invitation]").first.wait_for()
+    keep(page, f"editor-preview-{suffix}")
+
+
+def landing_page(language: str) -> int:
+    """The number of the landing page that most friends see, in this language."""
+    (number,) = ask("SELECT id FROM wagtailcore_page WHERE url_path LIKE ?", f"/%/{WITH_A_FRIEND[language]}/")
+    return int(number)
 
 
 def code_of(email: str) -> str:
     """The customer's code, asked from the database: what a friend would have been sent."""
-    import sqlite3
+    (code,) = ask(
+        "SELECT c.text FROM wagtail_referrals_code c JOIN wagtail_referrals_advocate a ON a.id = c.advocate_id"
+        " JOIN auth_user u ON u.id = a.user_id WHERE u.email = ? AND c.is_active",
+        email,
+    )
+    return str(code)
 
-    with sqlite3.connect(CACHE / "shop.sqlite3") as database:
-        row = database.execute(
-            "SELECT c.text FROM wagtail_referrals_code c JOIN wagtail_referrals_advocate a ON a.id = c.advocate_id"
-            " JOIN auth_user u ON u.id = a.user_id WHERE u.email = ? AND c.is_active",
-            (email,),
-        ).fetchone()
-    return str(row[0])
+
+def let_a_day_pass() -> None:
+    """Date back who followed a link last, so that they come again later."""
+    ask(
+        "UPDATE wagtail_referrals_visit SET created_at = datetime(created_at, '-1 day')"
+        " WHERE id = (SELECT max(id) FROM wagtail_referrals_visit) RETURNING id"
+    )
+
+
+def ask(sql: str, *values: str) -> tuple[Any, ...]:
+    """The one row that the shop's database answers."""
+    with closing(sqlite3.connect(DATABASE)) as database, database:
+        (row,) = database.execute(sql, values).fetchall()
+    return tuple(row)
 
 
 def main() -> None:

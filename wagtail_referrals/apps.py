@@ -15,8 +15,12 @@ class WagtailReferralsConfig(AppConfig):
         from wagtail_referrals.admin.groups import grant_to_stock_groups
         from wagtail_referrals.checks import CHECKS
         from wagtail_referrals.credit.gone import forget_after_migrate
+        from wagtail_referrals.site import mail_look, recognised, settings
 
         receivers.connect()
+        settings.connect()
+        recognised.connect()
+        mail_look.connect()
         post_migrate.connect(grant_to_stock_groups, dispatch_uid="wagtail_referrals.groups")
         post_migrate.connect(forget_after_migrate, sender=self, dispatch_uid="wagtail_referrals.gone")
         for check in CHECKS:

@@ -37,6 +37,7 @@ from wagtail_referrals import conf
 configured: Any = settings
 
 MIDDLEWARE: Final = "wagtail_referrals.tracking.ReferralMiddleware"
+SHARED_CACHE: Final = "wagtail_referrals.tracking.SharedCacheMiddleware"
 # A code that may be one, for its address.
 SAMPLE: Final = "K7WM2XQP"
 # What happens where the dotted path in a setting leads to nothing that can be called.
@@ -246,6 +247,8 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
             for name in ("RESERVATION_MINUTES", "CHECK_HOURS")
             for problem in _number_problems(name, _setting(name))
         ),
+        *_shared_cache_problems(_setting("SHARED_CACHE_SECONDS")),
+        *_visits_problems(_setting("VISITS_DAYS")),
         *_prefix_problems(_setting("SHARE_PREFIX")),
         *(
             problem
@@ -307,6 +310,34 @@ def _number_problems(name: str, value: Any) -> list[CheckMessage]:
             f'WAGTAIL_REFERRALS["{name}"] = {value!r} is no number above 0: {why}.',
             hint=f'Write a number without quotes, e.g. "{name}": {conf.DEFAULTS[name]}.',
             id="referrals.E011",
+        )
+    ]
+
+
+def _shared_cache_problems(value: Any) -> list[CheckMessage]:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return []
+    return [
+        Error(
+            f'WAGTAIL_REFERRALS["SHARED_CACHE_SECONDS"] = {value!r} is no whole number of '
+            "seconds: no landing page is kept by a cache.",
+            hint='Write a number without quotes, e.g. "SHARED_CACHE_SECONDS": 300; 0 where no cache keeps the pages.',
+            id="referrals.E020",
+        )
+    ]
+
+
+def _visits_problems(value: Any) -> list[CheckMessage]:
+    # More than a lifetime leaves the calendar.
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value < 36_500):
+        return []
+    return [
+        Error(
+            f'WAGTAIL_REFERRALS["VISITS_DAYS"] = {value!r} is no whole number of days above 0: old visits are never '
+            "removed.",
+            hint=f'Write a number without quotes, e.g. "VISITS_DAYS": {conf.DEFAULTS["VISITS_DAYS"]}; None where they '
+            "are to stay for ever.",
+            id="referrals.E022",
         )
     ]
 
@@ -521,7 +552,7 @@ def _hidden_addresses(share_path: str) -> list[CheckMessage]:
     hidden: list[str] = []
     ours_seen = False
     for route, callback in _routes(get_resolver()):
-        if getattr(callback, "__module__", "") == "wagtail_referrals.site.views":
+        if getattr(callback, "__module__", "").startswith("wagtail_referrals.site."):
             ours_seen = True
         elif ours_seen and route.startswith(start):
             hidden.append(f"/{route}")
@@ -551,13 +582,44 @@ def _routes(resolver: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def check_middleware(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """W005, W008: the middleware is missing, or outside the site's cache."""
+    """W005, W008: the middleware is missing, or outside the site's cache. E021, W011: that of the shared cache."""
     from wagtail_referrals.tracking import ReferralMiddleware
 
     paths = _texts("MIDDLEWARE")
-    ours = next(
-        (place for place, path in enumerate(paths) if _names_subclass(path, ReferralMiddleware)), None
-    )
+    return [*_shared_cache_place(paths), *_middleware_problems(paths, ReferralMiddleware)]
+
+
+def _shared_cache_place(paths: list[str]) -> list[CheckMessage]:
+    """E021, W011: what makes landing pages public has to have the last word."""
+    from wagtail_referrals.tracking import SharedCacheMiddleware
+
+    places = [place for place, path in enumerate(paths) if _names_subclass(path, SharedCacheMiddleware)]
+    seconds = _setting("SHARED_CACHE_SECONDS")
+    if not isinstance(seconds, int) or not seconds:
+        return []
+    if not places:
+        return [
+            Warning(
+                f'WAGTAIL_REFERRALS["SHARED_CACHE_SECONDS"] is set, and "{SHARED_CACHE}" is missing in MIDDLEWARE: no '
+                "landing page is kept by a cache.",
+                hint=f'Put "{SHARED_CACHE}" first in MIDDLEWARE.',
+                id="referrals.W011",
+            )
+        ]
+    if places[0] != 0:
+        return [
+            Error(
+                f'"{paths[0]}" stands before "{SHARED_CACHE}": what it adds to a landing page, as a cookie, is kept '
+                "by the cache and given to everybody.",
+                hint=f'Move "{SHARED_CACHE}" to the beginning of MIDDLEWARE.',
+                id="referrals.E021",
+            )
+        ]
+    return []
+
+
+def _middleware_problems(paths: list[str], middleware: type) -> list[CheckMessage]:
+    ours = next((place for place, path in enumerate(paths) if _names_subclass(path, middleware)), None)
     if ours is None:
         return [
             Warning(

@@ -38,6 +38,10 @@ DEFAULTS: Final[dict[str, Any]] = {
     "RESERVATION_MINUTES": 60,
     # How often the sweep reads a watched order again although nothing announced a change.
     "CHECK_HOURS": 24,
+    # How long a shared cache may keep landing pages. 0: not at all, each visitor gets a page of their own.
+    "SHARED_CACHE_SECONDS": 0,
+    # After how many days visits that led to nothing are removed, and kept as figures only. None: never.
+    "VISITS_DAYS": 400,
 }
 
 

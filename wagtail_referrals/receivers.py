@@ -13,14 +13,15 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 from django.utils import timezone
 from wagtail.signals import published, unpublished
 
-from wagtail_referrals import conf, messages, recognition, signals
+from wagtail_referrals import conf, insights, messages, recognition, signals
 from wagtail_referrals.people import forget_person, remember_account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import forget_open_terms, publish_terms
 from wagtail_referrals.programs.models import Audience, Program
-from wagtail_referrals.referrals import email_verified
+from wagtail_referrals.referrals import email_verified, forget_requests
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
+from wagtail_referrals.tracking import forget_leads, forget_leads_of
 from wagtail_referrals.tracking.models import Claim
 
 logger = logging.getLogger("wagtail_referrals")
@@ -76,13 +77,22 @@ def logged_in(sender: Any, user: Any = None, **kwargs: Any) -> None:
 
 def user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     """The person goes, the books stay. Not guarded: a half-removed person is worse than a deletion that says why."""
+    forget_requests(instance)
+    messages.forget_reader(instance)
     forget_person(instance)
     # A guest's invitation knows the address only: it is found by the referral that became theirs.
     claims = Claim.objects.filter(Q(user=instance) | Q(referral__friend=instance))
     ids = list(claims.values_list("pk", flat=True))
+    forget_leads_of(instance, ids)
     Claim.objects.filter(pk__in=ids).update(email_hash="")
     DiscountGrant.objects.filter(Q(user=instance) | Q(claim__in=ids)).update(email_hash="")
     Referral.objects.filter(friend=instance).update(friend_email_hash="", friend_exact_email_hash="")
+
+
+def sweeping(sender: Any, now: Any = None, **kwargs: Any) -> None:
+    """Addresses of people who are no customers are kept for as long as they are needed."""
+    with transaction.atomic():
+        forget_leads(now=now)
 
 
 def connect() -> None:
@@ -96,6 +106,8 @@ def connect() -> None:
     post_save.connect(account_saved, sender=get_user_model(), dispatch_uid="wagtail_referrals.account_saved")
     user_logged_in.connect(logged_in, dispatch_uid="wagtail_referrals.logged_in")
     pre_delete.connect(user_deleted, sender=get_user_model(), dispatch_uid="wagtail_referrals.user_deleted")
+    signals.sweeping.connect(sweeping, dispatch_uid="wagtail_referrals.leads")
     signals.guest_adopted.connect(guest_adopted, dispatch_uid="wagtail_referrals.guest_adopted")
     messages.connect()
     recognition.register()
+    insights.connect()

@@ -17,7 +17,8 @@ from django.urls import URLPattern, URLResolver, get_urlconf, path, re_path
 from django.utils.translation import get_language
 
 from wagtail_referrals import conf
-from wagtail_referrals.site import views
+from wagtail_referrals.site import keep, mail_links, offline, preferences, shared_cache, shares, views
+from wagtail_referrals.site.account import views as account
 
 app_name = "referrals"
 
@@ -63,14 +64,42 @@ _share = str(conf.get("SHARE_PREFIX"))
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_share}/<str:code>/picture.png", views.picture, name="picture"),
+    # "kept" is no code: those have eight characters.
+    path(f"{_share}/kept/<uuid:token>/", keep.kept, name="kept"),
+    path(f"{_share}/kept/<uuid:token>/remove/", keep.remove, name="kept_remove"),
+    # Nor is this.
+    path(f"{_share}/mails/<str:token>/", preferences.mails, name="mails"),
+    path(f"{_share}/mails/<str:token>/unsubscribe/", preferences.unsubscribe, name="unsubscribe"),
+    path(f"{_share}/m/<str:token>/", mail_links.follow, name="mail_link"),
+    path(f"{_share}/<str:code>/keep/", keep.keep, name="keep"),
+    path(f"{_share}/<str:code>/keep/sent/", keep.sent, name="keep_sent"),
+    path(f"{_share}/<str:code>/seen.gif", shared_cache.seen, name="seen"),
     # Any text: a code that was copied badly shows the general page, not an error.
     re_path(rf"^{re.escape(_share)}/(?P<code>[\s\S]*)/$", views.share, name="share"),
     path(f"{_share}/", views.share, name="share_nobody"),
     URLResolver(
         SiteLanguagePrefix(),  # type: ignore[arg-type]
         [
-            path("account/refer-a-friend/", views.account, name="account"),
-            path("account/refer-a-friend/use/<uuid:token>/", views.use_discount, name="use_discount"),
+            path("account/refer-a-friend/", account.account, name="account"),
+            path("account/refer-a-friend/friends/", account.friends, name="friends"),
+            path("account/refer-a-friend/friends/report/", account.report, name="report"),
+            path("account/refer-a-friend/friends/answer/<int:pk>/", account.answer, name="answer"),
+            path("account/refer-a-friend/rewards/", account.rewards_page, name="rewards"),
+            path("account/refer-a-friend/use/<uuid:token>/", account.use_discount, name="use_discount"),
+            path("account/refer-a-friend/settings/", account.settings, name="settings"),
+            path("account/refer-a-friend/settings/mails/", preferences.own_mails, name="own_mails"),
+            path("account/refer-a-friend/settings/leave/", account.withdraw, name="withdraw"),
+            path("account/refer-a-friend/settings/name/<int:pk>/", account.show_name, name="show_name"),
+            path("account/refer-a-friend/settings/<slug:choice>/", account.choose, name="choose"),
+            path("account/refer-a-friend/qr.svg", offline.qr, {"format": "svg"}, name="qr"),
+            path("account/refer-a-friend/qr.png", offline.qr, {"format": "png"}, name="qr"),
+            path("account/refer-a-friend/print/", offline.print_page, name="print"),
+            re_path(
+                r"^account/refer-a-friend/print/([0-9a-f]{6})-([0-9a-f]{6})-([0-9a-f]{6})\.css$",
+                offline.print_colours,
+                name="print_colours",
+            ),
+            path("account/refer-a-friend/shared/<str:channel>/", shares.shared, name="shared"),
         ],
     ),
 ]

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +7,9 @@ class BackofficeConfig(AppConfig):
     name = "example_site.backoffice"
     label = "example_backoffice"
     verbose_name = _("Shop manager's actions")
+
+    def ready(self) -> None:
+        from example_site.backoffice import checks
+
+        if settings.EXAMPLE_CHECKS:
+            checks.register()

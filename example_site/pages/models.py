@@ -10,6 +10,11 @@ from wagtail.models import Page
 
 from example_site.pages.blocks import BodyBlock
 
+if settings.REFERRAL_APPS:
+    from wagtail_referrals.site.blocks import REFERRAL_BLOCKS
+else:
+    REFERRAL_BLOCKS = []
+
 
 class StudioPage(Page):
     """What both page types have: a line under the title, a picture, a body of blocks."""
@@ -23,7 +28,7 @@ class StudioPage(Page):
         on_delete=models.SET_NULL,
         related_name="+",
     )
-    body = StreamField(BodyBlock(), verbose_name=_("body"), blank=True)
+    body = StreamField(BodyBlock(REFERRAL_BLOCKS), verbose_name=_("body"), blank=True)
 
     content_panels = [
         *Page.content_panels,
@@ -41,6 +46,7 @@ class HomePage(StudioPage):
     subpage_types = [
         "example_pages.ContentPage",
         *(["wagtail_referrals.LandingPage", "wagtail_referrals.HubPage"] if settings.REFERRAL_APPS else []),
+        *(["referral_feedback.FeedbackPage"] if settings.REFERRAL_APPS else []),
     ]
 
     class Meta:

@@ -112,6 +112,8 @@ class Buys:
     card: str = ACCEPTED
     # For renewals.
     keep_card: bool = False
+    # Of each article.
+    pieces: int = 1
     # What goes wrong before the order: a declined card, the bank's page left.
     first_try: str = ""
     types_code: bool = False
@@ -120,6 +122,8 @@ class Buys:
     # A discount that one was given as a reward is put into the basket, from the account.
     reward: bool = False
     credit: str = ""
+    # Who sent them, and where that one lives.
+    names: tuple[str, ...] = ()
     pick_up: bool = False
     # The browser is kept for another order.
     keeps: bool = False
@@ -136,7 +140,7 @@ class Buys:
         elif self.as_whom == "customer":
             visitor.sign_in(email)
         for sku in self.skus:
-            visitor.add(sku)
+            visitor.add(sku, self.pieces)
         if self.reward:
             visitor.use_reward()
         for sku in self.without:
@@ -156,6 +160,8 @@ class Buys:
             },
             pick_up=self.pick_up,
         )
+        if self.names:
+            visitor.name_friend(*self.names)
         if self.first_try == DECLINED:
             visitor.pay(DECLINED)
         elif self.first_try:

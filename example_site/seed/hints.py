@@ -14,7 +14,7 @@ from example_site.seed.people import ADVOCATES, CIRCLES, FRIENDS, MEMBERS
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account
 from wagtail_referrals.programs import pick_terms
-from wagtail_referrals.referrals.models import Purchase, Referral
+from wagtail_referrals.referrals.models import AttributionRequest, Purchase, Referral
 from wagtail_referrals.site.milestones import milestones_of
 
 Order = get_model("order", "Order")
@@ -34,6 +34,8 @@ def hints() -> list[str]:
             "  With Julie's link put something for €25 or more into the basket: a cork block joins it.",
             "  With Gaëlle's link order for €40 or more, as the third friend: see the tutorial for her mat.",
             "  As rozenn@example.com open “Refer a friend”: her own mat waits to be put into the basket.",
+            "  As camille@example.com: a shopper says that she sent her, and the studio would like to thank her.",
+            f"  Those who refer, with every block about it: http://{settings.EXAMPLE_HOST}/en/good-company/",
             "",
             "Friends who have never ordered, with an account: "
             + ", ".join(person.email for person in _new_customers()),
@@ -117,8 +119,11 @@ def _waiting() -> Iterator[str]:
     for referral in held.select_related("advocate").order_by("hold_until")[:1]:
         until = timezone.localtime(referral.hold_until)
         yield f"  The next waiting period ends on {until:%d %B at %H:%M} ({_referrer(referral)})"
-    for referral in Referral.objects.filter(state=Referral.State.TO_CHECK).select_related("advocate")[:1]:
-        yield f"  One referral is to be checked, under Marketing > Referrals ({_referrer(referral)})"
+    to_check = Referral.objects.filter(state=Referral.State.TO_CHECK).count()
+    if to_check:
+        yield f"  {to_check} referrals are to be checked, under Marketing > Referrals > To check"
+    if AttributionRequest.objects.filter(kind="reported", state=AttributionRequest.State.WAITING).exists():
+        yield "  Noé misses the order of a friend: decide it under Marketing > Referrals > Requests"
 
 
 def _memberships() -> Iterator[str]:

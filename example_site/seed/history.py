@@ -15,7 +15,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 
 from example_site.card.gateway import ASKS_THE_BANK, DECLINED
-from example_site.seed import circles, members, programs
+from example_site.seed import circles, company, letters, members, programs
 from example_site.seed.clock import MovingClock
 from example_site.seed.doings import (
     Buys,
@@ -88,8 +88,10 @@ def tell(shop: Shop) -> None:
     circles.passing_it_on(shop)
     if apps.is_installed("oscar_integration.memberships"):
         members.members(shop)
+    letters.letters(shop)
     lately(shop)
     passers_by(shop)
+    company.company(shop)
 
 
 def before(shop: Shop) -> None:
@@ -269,11 +271,7 @@ def lately(shop: Shop) -> None:
     buys(shop, 9, "10:25", agathe)
     buys(shop, 8, "22:30", Buys("Sofia", "Romano", ("BLANKET",), NOE, first_try="leave", card=ASKS_THE_BANK))
     buys(shop, 6, "13:37", Buys("Baptiste", "Renaud", ("PASS-5",), CAMILLE, "share"))
-    # To the address of the one who invited: somebody at the studio looks at it.
-    shared_flat = dict(
-        zip(("line1", "postcode", "line4"), (ADVOCATES[0].street, "44000", "Nantes"), strict=True)
-    )
-    buys(shop, 4, "19:50", Buys("Victor", "Durand", ("CUSHION", "CANDLE"), CAMILLE, street=shared_flat))
+    held(shop)
     # Paid, not sent yet.
     buys(shop, 3, "11:30", Buys("Rémi", "Caron", ("MAT-DAWN", "STRAP"), INES, as_whom="account"), sent=None)
     # Registered, no order yet.
@@ -282,6 +280,32 @@ def lately(shop: Shop) -> None:
     buys(shop, 1, "18:10", Buys("Lucas", "Morel", ("MAT-ROOT",), CAMILLE), paid=None)
     buys(shop, 1, "20:25", Buys("Emma", "Wilson", ("BOTTLE-GLASS", "SOCKS"), NOE, language="en"), paid=None)
     shop.at(1, "21:30", lambda: programs.spring(shop.editor, shop.landing_page))
+
+
+def held(shop: Shop) -> None:
+    """What somebody at the studio has to look at, by several checks; one of them by two."""
+    for days_ago, hour, name, last_name, skus, link, values in (
+        (11, "12:20", "Youna", "Tessier", ("MAT-TRAVEL",), INES, {"email": "youna@throwaway.example.net"}),
+        (8, "20:35", "Alban", "Martin", ("BLANKET",), NOE, {"street": _flat(1), "as_whom": "account"}),
+        (7, "09:15", "Jérémy", "Pasquier", ("CANDLE",), INES, {"pieces": 5, "as_whom": "account"}),
+        (
+            5,
+            "21:40",
+            "Océane",
+            "Moreau",
+            ("BOLSTER",),
+            INES,
+            {"street": _flat(2), "email": "oceane@ten-minutes.example.org", "as_whom": "account"},
+        ),
+        (4, "19:50", "Victor", "Durand", ("CUSHION", "CANDLE"), CAMILLE, {"street": _flat(0)}),
+        (2, "18:25", "Gaëtan", "Lebrun", ("EYE-PILLOW",), CAMILLE, {"pieces": 6, "as_whom": "account"}),
+    ):
+        buys(shop, days_ago, hour, Buys(name, last_name, skus, link, **values))
+
+
+def _flat(number: int) -> dict[str, str]:
+    """The address of the one who invited."""
+    return at_home(ADVOCATES[number])
 
 
 def passers_by(shop: Shop) -> None:

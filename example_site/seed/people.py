@@ -19,6 +19,12 @@ User = get_user_model()
 PASSWORD = "souffle"
 EDITORS = "Studio editors"
 MANAGERS = "Shop managers"
+# Groups that come with the package, by the person who has that role here.
+ROLES = {
+    "reviewer@example.com": "Referral reviewers",
+    "finance@example.com": "Referral finance",
+    "reports@example.com": "Referral reports",
+}
 # The parts of Oscar that its dashboard guards by permissions of these apps; customers are users.
 SHOP_APPS = (
     "address",
@@ -51,6 +57,11 @@ class Person:
 STAFF = [
     Person("admin@example.com", "Alix", "Souffle", "administrator (Wagtail, Django and shop)"),
     Person("editor@example.com", "Maëlle", "Kerouanton", "editor (Wagtail)"),
+    Person(
+        "reviewer@example.com", "Théo", "Masson", "looks after referrals that are to be checked (Wagtail)"
+    ),
+    Person("finance@example.com", "Nadia", "Roussel", "keeps the books of referral credit (Wagtail)"),
+    Person("reports@example.com", "Judith", "Caron", "reads the figures of the referrals (Wagtail)"),
     Person("manager@example.com", "Idris", "Lambert", "shop manager (Oscar's dashboard, e-mails)"),
 ]
 ADVOCATES = [
@@ -201,6 +212,8 @@ def seed_people() -> list[Person]:
             user.groups.add(managers)
         elif person.email.startswith("editor@"):
             user.groups.add(editors)
+        elif person.email in ROLES:
+            user.groups.add(Group.objects.get(name=ROLES[person.email]))
         user.save()
         if person.street:
             _address(user, person)

@@ -11,6 +11,7 @@ from wagtail.log_actions import log
 from wagtail.models import Locale, Page
 
 from example_site.pages.models import HomePage
+from example_site.seed.company_texts import HUB_MORE
 from example_site.seed.pages import studio_picture
 from example_site.seed.plans import FRIENDS_PASS, MEMBERS
 from example_site.seed.referral_texts import CLASS_LANDING, HOME_BLOCK, HUB, LANDING, WORDS
@@ -75,6 +76,8 @@ def _in_both_languages(model: Any, texts: dict[str, Any], editor: Any) -> dict[s
         )
         if "action_text" in words:
             page.action_text = words["action_text"]
+        if texts is HUB:
+            page.body = json.dumps(HUB_MORE[language])
         if pages:
             page.translation_key = pages["en"].translation_key
         home.add_child(instance=page)

@@ -17,7 +17,10 @@ LANDING: dict[str, Any] = {
         ),
         "steps": [
             ("Have a look around", "Classes, workshops and mats. Your invitation is saved in this browser."),
-            ("Put what you like into the basket", "Your present waits there and is taken off by itself."),
+            (
+                "Put what you like into the basket",
+                "Your discount waits there, and comes off the total by itself.",
+            ),
             ("Place your order", "As a guest or with an account. Your friend gets something too."),
         ],
         "action_text": "To the shop",

@@ -1,6 +1,7 @@
 """Somebody with a browser: each step is a real request, and has to be answered as it would be for a person."""
 
 import re
+from html import unescape
 from typing import Any
 
 from django.conf import settings
@@ -102,6 +103,11 @@ class Visitor:
                 fields[f"form-{index}-DELETE"] = "on"
         self.post(self.address("basket:summary"), fields)
 
+    def keep_by_email(self, code: str, email: str, *, reminder: bool = False) -> None:
+        """Have the invitation of a landing page sent to one's mailbox."""
+        fields = {"email": email, "mail": "on", **({"reminder": "on"} if reminder else {})}
+        self.post(self.address("referrals:keep", code), fields)
+
     # Account
 
     def register(self, email: str, first_name: str, last_name: str) -> None:
@@ -126,9 +132,39 @@ class Visitor:
         self.get(self.address("referrals:account"))
         self.post(self.address("referrals:account"), {"public_name": public_name})
 
-    def use_reward(self) -> None:
-        """Press the button beside a discount that "Refer a friend" lists: it goes into the basket."""
+    def choose(self, choice: str) -> None:
+        """Press a button among the settings of "Refer a friend"."""
+        page = self.get(self.address("referrals:settings")).content.decode()
+        url = self.address("referrals:choose", choice)
+        form = page.partition(f'action="{url}"')[2].partition("</form>")[0]
+        # Which words they have read, when they are thanked.
+        version = re.search(r'name="version" value="(\w+)"', form)
+        self.post(url, {"version": version[1]} if version else {})
+
+    def choose_messages(self, *, without: str) -> None:
+        """Untick one kind of message, and save what is ticked."""
+        url = self.address("referrals:own_mails")
+        page = self.get(url).content.decode()
+        ticked = re.findall(r'name="wanted" value="(\w+)" checked', page)
+        if without not in ticked:
+            raise WentWrong(f"{self.name}: {without} is not among the messages")
+        self.post(url, {"wanted": [kind for kind in ticked if kind != without]})
+
+    def share(self, channel: str) -> None:
+        """Press one of the ways to send the link: it is counted, and leads to the other program."""
         page = self.get(self.address("referrals:account")).content.decode()
+        found = re.search(rf'href="([^"]+/shared/{channel}/[^"]*)"', page)
+        if found is None:
+            raise WentWrong(f"{self.name}: no way to share by {channel}")
+        self.get(unescape(found[1]), 302)
+
+    def report(self, number: str) -> None:
+        """Tell the shop about an order that is missing among one's friends."""
+        self.post(self.address("referrals:report"), {"reference": number})
+
+    def use_reward(self) -> None:
+        """Press the button beside a discount that "Your rewards" lists: it goes into the basket."""
+        page = self.get(self.address("referrals:rewards")).content.decode()
         found = re.search(r'action="([^"]+/use/[^"]+)"', page)
         if found is None:
             raise WentWrong(f"{self.name}: no reward to use")
@@ -180,6 +216,13 @@ class Visitor:
         self.post(self.address("checkout:shipping-address"), fields)
         method = "studio-pick-up" if pick_up else "home-delivery"
         self.post(self.address("checkout:shipping-method"), {"method_code": method})
+
+    def name_friend(self, name: str, town: str) -> None:
+        """Answer "Did a friend send you?"."""
+        self.post(
+            self.address("checkout:payment-details"),
+            {"action": "referral-question", "name": name, "town": town},
+        )
 
     def use_credit(self, amount: str) -> None:
         self.post(

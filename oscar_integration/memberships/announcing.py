@@ -1,22 +1,34 @@
 """What a customer is told of a renewal: one message each, written in the transaction that gives the cause.
 
-Their templates are ``wagtail_referrals/mail/<kind>.txt`` and the like; ``context_of`` says what they can use.
+What depends on the case stands in the templates ``wagtail_referrals/mail/details/<kind>.html`` and ``.txt``;
+``context_of`` says what they can use.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from oscar_integration.memberships.charging import Card
 from oscar_integration.memberships.models import Membership, Plan, Renewal
 from oscar_integration.memberships.words import day_words, payment_words
 from oscar_integration.split import Split
-from wagtail_referrals import credit, messages
+from wagtail_referrals import conf, credit, messages
+from wagtail_referrals.messages.kinds import (
+    MessageKind,
+    Reader,
+    Standard,
+    Topic,
+    Urgency,
+    message_kinds,
+)
 from wagtail_referrals.messages.models import Message
 
 RENEWS: Final = "membership_renews"
@@ -146,24 +158,35 @@ def is_due(message: Message, now: datetime) -> bool:
 
 
 def context_of(message: Message) -> dict[str, Any]:
-    """What the templates ask for beyond the usual, in the reader's language.
+    """What the words and templates ask for beyond the usual, in the reader's language.
 
-    ``plan`` (its name), ``moment_day``, ``total``, ``payment`` (a sentence: what credit pays, what the card), ``card``,
+    ``headline``, ``button`` and ``about_url`` (what it says, and where it leads), ``plan`` (its name), ``moment_day``,
+    ``day`` (the same), ``total``, ``payment`` (a sentence: what credit pays, what the card), ``card``,
     ``card_url``, ``memberships_url``, ``is_dearer`` and ``before`` (was announced for less), ``cause`` ("card",
     "no_card", "shop"), ``refusal`` (the shop's words), ``next_day`` (tried again), ``order_number``, ``is_renewing``.
     """
     data = message.data
-    plan = Plan.objects.filter(pk=data["plan"]).first()
     membership = Membership.objects.filter(pk=data["membership"]).select_related("plan").first()
     currency = data["currency"]
-    return {
-        "plan": plan.title if plan is not None else "",
+    values = {
+        "plan": _plan_name(data),
         "moment_day": day_words(parse_datetime(data["moment"])) if data["moment"] else "",
+    }
+    memberships_url = _absolute(_memberships_path(), message)
+    card_url = _absolute(data["card_url"], message)
+    # To the card only where another one would help.
+    to_card = message.kind == DECLINED and bool(card_url) and data.get("cause") != SHOP
+    return {
+        **values,
+        "day": values["moment_day"],
+        "headline": _headline(message.kind, data.get("cause", "")) % values,
+        "button": _button(message.kind, data.get("cause", ""), to_card),
+        "about_url": card_url if to_card else memberships_url,
         "total": _money(data["amount"], currency),
         "payment": _payment(data, done=message.kind == RENEWED),
         "card": data["card"],
-        "card_url": _absolute(data["card_url"], message),
-        "memberships_url": _absolute(_memberships_path(), message),
+        "card_url": card_url,
+        "memberships_url": memberships_url,
         "is_dearer": bool(data.get("before")),
         "before": _money(data.get("before", ""), currency),
         "cause": data.get("cause", ""),
@@ -172,6 +195,30 @@ def context_of(message: Message) -> dict[str, Any]:
         "order_number": data.get("order", ""),
         "is_renewing": membership is not None and membership.renews and membership.plan.renews,
     }
+
+
+def _plan_name(data: dict[str, Any]) -> str:
+    plan = Plan.objects.filter(pk=data["plan"]).first() if data["plan"] is not None else None
+    # In a preview there is none.
+    return plan.title if plan is not None else str(data.get("plan_name", ""))
+
+
+def _headline(kind: str, cause: str) -> str:
+    if kind == RENEWS:
+        return gettext("“%(plan)s” renews on %(moment_day)s")
+    if kind == RENEWED:
+        return gettext("“%(plan)s” was renewed")
+    if kind == ENDED:
+        return gettext("“%(plan)s” has ended")
+    if cause == SHOP:
+        return gettext("“%(plan)s” is not renewed yet")
+    return gettext("“%(plan)s” is not paid yet")
+
+
+def _button(kind: str, cause: str, to_card: bool) -> str:
+    if to_card:
+        return gettext("Add a card") if cause == NO_CARD else gettext("Change the card")
+    return gettext("See what we offer") if kind == ENDED else gettext("See your membership")
 
 
 def _payment(data: dict[str, Any], *, done: bool) -> str:
@@ -203,6 +250,107 @@ def _absolute(path: str, message: Message) -> str:
     return f"{site.root_url}{path}" if site is not None else path
 
 
+def _sample(**more: str) -> dict[str, Any]:
+    """Of a membership that nobody has: for previews."""
+    currency = conf.currencies()[0]
+    return {
+        "renewal": None,
+        "membership": None,
+        "plan": None,
+        "plan_name": gettext("Monthly pass"),
+        "attempt": 1,
+        "moment": (timezone.now() + timedelta(days=30)).isoformat(),
+        "currency": currency,
+        "amount": "75.00",
+        "credit": "15.00",
+        "charge": "60.00",
+        "card": "•••• 4242",
+        "card_url": "",
+        **more,
+    }
+
+
+def _sample_renews() -> dict[str, Any]:
+    return _sample()
+
+
+def _sample_renewed() -> dict[str, Any]:
+    return _sample(order="100042")
+
+
+def _sample_declined() -> dict[str, Any]:
+    again = (timezone.now() + timedelta(days=3)).isoformat()
+    return _sample(cause=CARD, refusal=gettext("The card was declined."), next_at=again)
+
+
+def _sample_ended() -> dict[str, Any]:
+    return _sample(cause=CARD, refusal=gettext("The card was declined."))
+
+
+# What the customer has to know of their contract is sent whatever they want to read.
+KINDS: Final = tuple(
+    MessageKind(
+        key,
+        label,
+        when,
+        Reader.CUSTOMER,
+        Topic.MEMBERSHIPS,
+        Urgency.ACCOUNT,
+        Standard(
+            subject="{headline}",
+            preheader="",
+            heading="{headline}",
+            paragraphs=("{greeting}",),
+            button="{button}",
+            target="about",
+        ),
+        placeholders={
+            "headline": _("The standard words for subject and heading"),
+            "button": _("The standard words of the button"),
+            "plan": _("The name of the membership"),
+            "total": _("What it costs; may be empty"),
+            **more,
+        },
+        details=key,
+        is_due=is_due,
+        context=context_of,
+        sample=sample,
+        can_be_refused=False,
+        may_come_again=True,
+    )
+    for key, label, when, more, sample in (
+        (
+            RENEWS,
+            _("your membership is about to renew"),
+            _("Some days before a membership renews, and again when it will cost more than was said."),
+            {"day": _("The day on which it renews")},
+            _sample_renews,
+        ),
+        (
+            RENEWED,
+            _("your membership was renewed"),
+            _("When a membership was renewed and paid."),
+            {"day": _("Until when it runs now; may be empty")},
+            _sample_renewed,
+        ),
+        (
+            DECLINED,
+            _("your membership could not be renewed yet"),
+            _("When a membership could not be renewed, and it will be tried again."),
+            {"day": _("Until when the access goes on")},
+            _sample_declined,
+        ),
+        (
+            ENDED,
+            _("your membership has ended"),
+            _("When a membership has ended because it could not be renewed."),
+            {"day": _("The day on which it ended")},
+            _sample_ended,
+        ),
+    )
+)
+
+
 def register() -> None:
-    for kind in (RENEWS, RENEWED, DECLINED, ENDED):
-        messages.specials[kind] = messages.Special(is_due, context_of)
+    for kind in KINDS:
+        message_kinds.register(kind)

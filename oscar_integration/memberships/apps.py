@@ -20,22 +20,26 @@ class MembershipsConfig(AppConfig):
             audit,
             customer_page,
             doctor,
+            facts,
             leaving,
             mails,
             presets,
             receivers,
             referral_page,
+            sequences,
         )
         from oscar_integration.memberships import checks as ours
         from oscar_integration.memberships.admin import history
         from oscar_integration.memberships.admin.groups import grant_to_stock_groups
         from wagtail_referrals.credit.gone import forget_after_migrate
 
+        facts.register()
         presets.register()
         receivers.connect()
         announcing.register()
         mails.register()
         referral_page.register()
+        sequences.register()
         register_tab(customer_page.TAB)
         audit.register()
         doctor.register()

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from oscar_integration.memberships import sequences
 from oscar_integration.memberships.models import Membership, Period, Plan
 from oscar_integration.memberships.opening import add_period, take_back
 from oscar_integration.memberships.settle import lock, settle_locked
@@ -44,6 +45,7 @@ class MembershipKind(RewardKind):
 
     key = "membership"
     label = _("Membership or pass")
+    only_writes_rows = True
 
     def option_fields(self) -> dict[str, forms.Field]:
         return {
@@ -129,6 +131,7 @@ def _give(posting: Posting) -> None:
         before = Period.objects.filter(membership__user=posting.user, membership__plan=plan)
         if before.exclude(pk=period.pk).exclude(reward=reward_id).filter(starts_at__isnull=False).exists():
             raise HadAlready
+    sequences.pass_given(period, now=posting.now)
 
 
 def _running(user: Any, now: datetime) -> Membership | None:

@@ -16,6 +16,7 @@ from oscar_integration.memberships.admin.policies import register_policies
 # Before anything asks for the policy of one of our models.
 register_policies()
 
+from oscar_integration.memberships.admin.bulk import NoBulkDeletionOfPlans  # noqa: E402
 from oscar_integration.memberships.admin.checkin import checkin_item, checkin_urls  # noqa: E402
 from oscar_integration.memberships.admin.groups import custom_permissions  # noqa: E402
 from oscar_integration.memberships.admin.history import register_actions  # noqa: E402
@@ -49,6 +50,8 @@ def register_overview_url() -> list[URLPattern]:
     return [path("memberships/overview/", OverviewView.as_view(), name=OVERVIEW)]
 
 
+# After Wagtail's, which is for all snippets.
+hooks.register("register_bulk_action", NoBulkDeletionOfPlans, order=100)
 hooks.register("before_delete_snippet", refuse_deletion)
 
 

@@ -15,7 +15,7 @@ from tests.admin.rows import NOW, make_advocate, make_program, make_referral, ma
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals.models import Referral
 
-OURS = ("wagtail_referrals", "wagtail_referrals_credit", "referral_memberships")
+OURS = ("wagtail_referrals", "wagtail_referrals_credit", "referral_memberships", "referral_feedback")
 
 
 def signed_in(user: Any) -> Client:

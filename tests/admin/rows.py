@@ -15,7 +15,7 @@ from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals import timeline
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
-from wagtail_referrals.tracking.models import Claim, Visit
+from wagtail_referrals.tracking.models import Claim, Lead, Visit
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -142,3 +142,9 @@ def make_discount(referral: Referral, used_in: Purchase, amount: str) -> Discoun
         used_currency=used_in.currency,
         created_at=used_in.placed_at,
     )
+
+
+def make_lead(claim: Claim, email: str = "robin@friends.example", **values: Any) -> Lead:
+    """An address that was left with the invitation."""
+    values = {"consent": "Yes, send me one e-mail.", "language": "en", "created_at": NOW} | values
+    return Lead.objects.create(claim=claim, email=email, **values)

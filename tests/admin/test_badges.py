@@ -11,7 +11,9 @@ import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.core.files.images import ImageFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from wagtail.images import get_image_model
 
@@ -108,3 +110,78 @@ def test_the_shops_search_field_does_not_stand_above_the_badges(admin: Client, s
     make_badge()
     page = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
     assert page.select(".referral-title") and not page.select("[name=q]")
+
+
+def filled(admin: Client, **values: str) -> dict[str, str]:
+    return (
+        values_of(admin.get(reverse(ADD)).content.decode())
+        | {"names-0-name": "Five", "names-1-name": "Cinq"}
+        | values
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"criterion": "referrals"}, "Say how many friends: 1 or more."),
+        ({"criterion": "referrals", "threshold": "0"}, "Say how many friends: 1 or more."),
+        ({"criterion": "revenue"}, "Say for how much, in one currency at least."),
+        (
+            {"criterion": "revenue", "revenue_EUR": "0"},
+            "An amount has to be above zero; leave the others empty.",
+        ),
+        ({"criterion": "first"}, "Say of which program."),
+    ],
+)
+def test_a_criterion_that_is_not_complete_is_refused(
+    admin: Client, values: dict[str, str], error: str
+) -> None:
+    response = admin.post(reverse(ADD), filled(admin, **values))
+    assert response.status_code == 200 and error in errors_of(response)
+    assert not Badge.objects.exists()
+
+
+def test_a_criterion_is_written_without_what_was_typed_for_another(admin: Client) -> None:
+    publish(admin, start(admin))
+    program = Terms.objects.get()
+    values = {
+        "criterion": "referrals",
+        "threshold": "5",
+        "revenue_EUR": "10",
+        "period": "year",
+        "program_key": str(program.program_key),
+    }
+    assert admin.post(reverse(ADD), filled(admin, **values)).status_code == 302
+    badge = Badge.objects.get()
+    assert (badge.criterion, badge.threshold, badge.revenue, badge.period) == ("referrals", 5, {}, "year")
+    assert badge.program_key == program.program_key and badge.to_recheck
+    page = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
+    row = " ".join(page.select_one("table tbody tr").text.split())
+    assert f"5 friends who have ordered within one calendar year, by “{program.data['name']}” 0" in row
+
+    Badge.objects.update(to_recheck=False)
+    edit = reverse("wagtail_referrals_badges:edit", args=[badge.pk])
+    values = values_of(admin.get(edit).content.decode())
+    assert (values["threshold"], values["program_key"]) == ("5", str(program.program_key))
+    assert admin.post(edit, values | {"names-0-name": "Five friends"}).status_code == 302
+    badge.refresh_from_db()
+    assert not badge.to_recheck, "its name has nothing to do with who wears it"
+    changed = values | {"criterion": "revenue", "revenue_EUR": "500", "program_key": ""}
+    assert admin.post(edit, changed).status_code == 302
+    badge.refresh_from_db()
+    assert (badge.threshold, badge.revenue, badge.to_recheck) == (None, {"EUR": "500.00"}, True)
+    page = BeautifulSoup(admin.get(reverse("wagtail_referrals_badges:list")).content, "html.parser")
+    assert "friends' orders for €500.00 within one calendar year" in page.select_one("table tbody tr").text
+
+
+def test_the_list_of_badges_takes_the_same_queries_however_many_there_are(admin: Client) -> None:
+    url = reverse("wagtail_referrals_badges:list")
+    make_badge(criterion="referrals", threshold=1)
+    admin.get(url)
+    with CaptureQueriesContext(connection) as one:
+        admin.get(url)
+    for number in range(8):
+        make_badge(f"B{number}", criterion="referrals", threshold=number + 1)
+    with CaptureQueriesContext(connection) as many:
+        admin.get(url)
+    assert len(one) == len(many)

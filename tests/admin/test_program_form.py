@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +10,21 @@ from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from wagtail.models import Page
 
 from tests.admin.conftest import signed_in, staff
 from tests.admin.forms import values_of
-from tests.admin.rows import make_program
-from wagtail_referrals.programs import parse, presets, sentence
-from wagtail_referrals.programs.models import Program, Terms
+from tests.admin.rows import NOW, make_program
+from wagtail_referrals.programs import (
+    audience_data,
+    audience_words,
+    draft_data,
+    parse,
+    presets,
+    program_hints,
+    sentence,
+)
+from wagtail_referrals.programs.models import Audience, Program, Terms
 
 pytestmark = pytest.mark.django_db
 
@@ -44,10 +54,13 @@ def errors_of(response: Any) -> str:
 def test_one_starts_by_choosing(admin: Client) -> None:
     soup = BeautifulSoup(admin.get(reverse(ADD)).content, "html.parser")
     cards = soup.select(".referral-card")
-    assert len(cards) == len(list(presets)) == 7
+    assert len(cards) == len(list(presets)) == 10
     assert cards[0].find("h3").text == "Give 10%, get €15"
     assert "the friend gets 10% off one order" in cards[0].text
     assert [card.find("h3").text for card in cards[3:]] == [
+        "Members only",
+        "Win-back",
+        "Staff pick",
         "Milestones",
         "New friends try once",
         "A month for a month",
@@ -73,14 +86,71 @@ def test_every_ready_made_program_can_be_published_as_it_is(admin: Client, key: 
     program = Program.objects.get()
     assert program.live
     terms = parse(Terms.objects.get(program=program))
-    assert sentence(terms) == sentence_of(presets.get(key).build())
+    assert sentence(terms) == sentence_of(presets.get(key).program())
     assert len(terms.rules) == len(presets.get(key).build().rules.all()) >= 2
 
 
 def sentence_of(program: Program) -> str:
-    from wagtail_referrals.programs import draft_data
-
     return sentence(draft_data(program))
+
+
+FOR_SOME = {
+    "members_only": ("Members", "A customer who is a member."),
+    "win_back": (
+        "Not seen for half a year",
+        "A customer who placed the last order more than 180 days ago.",
+    ),
+    "staff_pick": ("Our team", "A customer who works for the shop."),
+}
+
+
+@pytest.mark.parametrize("key", FOR_SOME)
+def test_a_program_for_some_customers_brings_its_audience(admin: Client, key: str) -> None:
+    name, words = FOR_SOME[key]
+    values = start(admin, key)
+    assert not Audience.objects.exists(), "opening a form writes nothing"
+    assert publish(admin, values).status_code == 302
+    audience = Audience.objects.get()
+    assert (audience.name, audience.live) == (name, True)
+    assert audience_words(audience_data(audience)) == words
+    assert Program.objects.get().audience == audience
+    assert parse(Terms.objects.get()).audience == name
+    # It is there once, also for the next program.
+    again = start(admin, key)
+    assert again["audience"] == str(audience.pk)
+    assert publish(admin, values).status_code == publish(admin, again).status_code == 302
+    assert Audience.objects.count() == 1
+
+
+def test_an_audience_that_a_draft_brings_is_published_by_who_may(db: None) -> None:
+    editor = signed_in(staff("editor@example.com", "add_program", "change_program", "add_audience"))
+    response = editor.post(reverse(ADD), start(editor, "win_back"), follow=True)
+    audience = Audience.objects.get()
+    assert not audience.live and audience.latest_revision is not None
+    assert Program.objects.get().audience == audience
+    assert "until it is, nobody may offer this program" in response.content.decode()
+
+
+def test_who_may_write_no_audiences_is_not_offered_what_needs_one(db: None) -> None:
+    editor = signed_in(staff("editor@example.com", "add_program", "change_program"))
+    page = editor.get(reverse(ADD)).content.decode()
+    assert "Milestones" in page and "Win-back" not in page
+    values = start(editor) | {"audience": "new:" + audience_data(presets.get("win_back").audience()).version}
+    response = editor.post(reverse(ADD), values)
+    assert "Select a valid choice" in errors_of(response)
+    assert not Audience.objects.exists()
+
+
+def test_a_program_with_an_audience_to_come_can_be_previewed_and_said_in_words(admin: Client) -> None:
+    values = start(admin, "staff_pick")
+    answer = admin.post(reverse(SENTENCE), values).json()
+    assert answer["sentence"].startswith("When one of your customers in “Our team” refers a friend")
+    # The user of the test is one of the team.
+    assert not any("Our team" in hint for hint in answer["hints"])
+    preview = reverse("wagtail_referrals_programs:preview_on_add")
+    assert admin.post(preview, values).json()["is_valid"]
+    assert b"20% off" in admin.get(preview, {"mode": "en"}).content
+    assert not Audience.objects.exists()
 
 
 def test_texts_are_there_in_each_language(admin: Client, settings: Any) -> None:
@@ -157,6 +227,38 @@ def test_hints_come_after_saving(admin: Client) -> None:
     text = response.content.decode()
     assert "Without a waiting period a reward is given before the order can be returned." in text
     assert "The budget in EUR is used up by 2 friends." in text
+
+
+def said(client: Client, **changes: str) -> dict[str, Any]:
+    answer: dict[str, Any] = client.post(reverse(SENTENCE), start(client) | changes).json()
+    return answer
+
+
+def test_dates_are_said_in_words(admin: Client) -> None:
+    answer = said(admin, go_live_at="2026-12-01 09:00", expire_at="2026-12-24 18:00")
+    assert answer["notes"][-2:] == [
+        "It opens on Dec. 1, 2026, 9 a.m.: until then it promises nothing.",
+        "It ends on Dec. 24, 2026, 6 p.m.: then nobody new is invited, and what was promised is kept.",
+    ]
+    assert answer["hints"] == []
+    short = said(admin, go_live_at="2026-12-01 09:00", expire_at="2026-12-01 18:00")
+    assert short["hints"] == ["It is open for less than a day: few links are followed so soon."]
+
+
+def test_an_end_in_the_past_is_said(db: None) -> None:
+    program = make_program(expire_at=NOW)
+    hints = program_hints(program, list(program.rules.all()), now=NOW + timedelta(minutes=1))
+    assert hints == ["It ended on Nov. 10, 2026, 1 p.m.: take the date away, or choose a later one."]
+
+
+def test_a_landing_page_that_nobody_can_see_is_said(admin: Client, db: None) -> None:
+    root = Page.objects.get(depth=2)
+    page = root.add_child(instance=Page(title="Spring", live=False))
+    said_of = "The landing page “Spring” is not published: friends get the general one."
+    assert said_of in said(admin, landing_page=str(page.pk))["hints"]
+    page.live = True
+    page.save()
+    assert said_of not in said(admin, landing_page=str(page.pk))["hints"]
 
 
 def test_the_sentence_follows_what_is_typed(admin: Client) -> None:
@@ -370,3 +472,21 @@ def test_a_draft_without_a_name_has_words_in_listings(admin: Client) -> None:
     assert program.name == "" and str(program) == "(without a name)"
     text = admin.get(reverse("wagtail_referrals_programs:list")).content.decode()
     assert "(without a name)" in text and "Program object" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("unpublish", "Friends who were promised something get it"), ("delete", "Its published terms stay")],
+)
+def test_closing_and_deleting_say_what_comes_of_what_was_promised(
+    admin: Client, program: Program, name: str, words: str
+) -> None:
+    url = reverse(f"wagtail_referrals_programs:{name}", args=[program.pk])
+    page = admin.get(url).content.decode()
+    assert words in page
+    assert "referenced" not in page and "Used 0 times" not in page, (
+        "Wagtail does not count what refers to programs"
+    )
+    assert admin.post(url).status_code == 302
+    assert not Program.objects.filter(pk=program.pk, live=True).exists()
+    assert Terms.objects.count() == 1

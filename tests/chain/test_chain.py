@@ -191,6 +191,7 @@ def test_a_product_for_the_friend_and_for_the_customer_and_a_donation(
     people.puts_into_the_basket(advocate, address_of("STRAP"))
     advocate.goto("/en/account/refer-a-friend/")
     assert "€3.00 for the sea rescue: given" in advocate.inner_text("main")
+    advocate.get_by_role("link", name="Use it").click()
     advocate.get_by_role("button", name="Put it into the basket").click()
     advocate.wait_for_url("**/basket/")
     assert "a free “Aube mat, extra soft”" in advocate.inner_text("main")

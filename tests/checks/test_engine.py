@@ -101,6 +101,10 @@ MISTAKES = [
     Mistake("referrals.E011", "no credit", {"RESERVATION_MINUTES": "60"}, {"RESERVATION_MINUTES": 60}),
     Mistake("referrals.E011", "no credit", {"RESERVATION_MINUTES": 0}, {"RESERVATION_MINUTES": 0.5}),
     Mistake("referrals.E011", "no referral can be settled", {"CHECK_HOURS": None}, {"CHECK_HOURS": 24}),
+    *(
+        Mistake("referrals.E022", "never removed", {"VISITS_DAYS": wrong}, {"VISITS_DAYS": None})
+        for wrong in ("400", 0, -1, 1.5, True)
+    ),
     # The addresses were made with the prefix as it was.
     *(
         Mistake(

@@ -21,12 +21,15 @@ from wagtail.models import Site
 from example_site import urls as example_urls
 from oscar_integration.shop import OscarShop
 from tests.doctor.patient import command, examine
+from wagtail_referrals import insights
 from wagtail_referrals.credit import triggers
 from wagtail_referrals.doctor import Verdict
+from wagtail_referrals.insights.models import FiguredDay
 from wagtail_referrals.people.models import Code
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals import backfill
 from wagtail_referrals.rewards.models import SweepRun
+from wagtail_referrals.site.settings import ReferralSettings
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +156,14 @@ def test_the_sweep_ran_long_ago(healthy, hours, verdict):
     assert record.says("2 things failed in it", LOOK)
 
 
+def test_reports_count_years_anew_each_time(healthy):
+    day = timezone.localdate()
+    FiguredDay.objects.create(day=day - timedelta(days=70), figured_at=timezone.now())
+    assert examine(GROUND).says("Reports count", LOOK)
+    insights.refresh_days()
+    assert not [finding for _key, finding in examine(GROUND).findings if "Reports count" in finding.words]
+
+
 def test_the_ledger_has_lost_a_trigger(healthy):
     with connection.cursor() as cursor:
         table = "" if connection.vendor == "sqlite" else f" ON {triggers._table()}"
@@ -163,6 +174,13 @@ def test_the_ledger_has_lost_a_trigger(healthy):
 def test_no_sender(healthy, settings):
     settings.DEFAULT_FROM_EMAIL = "webmaster@localhost"
     assert examine(GROUND).says("Mails about rewards come from webmaster@localhost", LOOK)
+    ours = ReferralSettings.objects.create(
+        site=Site.objects.get(is_default_site=True), sender_name="Anna of the shop"
+    )
+    assert examine(GROUND).says("Mails about rewards come from Anna of the shop <webmaster@localhost>", LOOK)
+    ours.sender_email = "anna@shop.example"
+    ours.save()
+    assert not any("come from" in finding.words for finding in examine(GROUND).part("ground"))
 
 
 def test_a_system_check_complains(healthy, settings):

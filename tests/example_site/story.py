@@ -32,6 +32,7 @@ def story(
     # Not above: the tests without Oscar read this module, too.
     from django.test import override_settings
 
+    from example_site.backoffice import checks
     from example_site.seed import pictures
     from example_site.seed.visitor import Visitor
     from tests.example_site.conftest import _small
@@ -48,6 +49,7 @@ def story(
     patch.setattr(pictures.Canvas, "__init__", _small(pictures.Canvas.__init__))
     patch.setattr(Visitor, "follow", counted)
     out = StringIO()
+    checks.register()
     media = override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media"))
     with django_db_blocker.unblock(), media, time_machine.travel(NOW):
         call_command("seed_shop", verbosity=0)
@@ -57,6 +59,7 @@ def story(
         _database.store.copy(_database.name, name)
         _database.restore()
     patch.undo()
+    checks.unregister()
     yield name, out.getvalue(), agents
     with django_db_blocker.unblock():
         connection.close()
@@ -66,9 +69,13 @@ def story(
 @pytest.fixture
 def lived(story: Any, _database: Any, transactional_db: None) -> Iterator[str]:
     """The shop after its three months, at the end of them; what the command printed."""
+    from example_site.backoffice import checks
+
     name, printed, _agents = story
     connections.close_all()
     _database.store.copy(name, _database.name)
     use(_database.name)
+    checks.register()
     with time_machine.travel(NOW + LONGEST):
         yield printed
+    checks.unregister()

@@ -14,34 +14,40 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 from oscar.core.loading import get_model
 from wagtail.models import Page
 
 from example_site.giving.models import Pledge
 from example_site.pages.models import HomePage
 from example_site.seed.clock import MovingClock
+from example_site.seed.letters import FIRST_MONTH
 from example_site.seed.visitor import LAPTOP, ROBOTS
 from tests.books import assert_audit_clean
 from tests.credit.audit import assert_books_agree
 from tests.example_site.story import LONGEST, NOW
 from wagtail_referrals import credit, people
 from wagtail_referrals.credit.models import Account, Entry
-from wagtail_referrals.messages.models import Message
+from wagtail_referrals.feedback.models import FeedbackSubmission
+from wagtail_referrals.messages.compose import compose
+from wagtail_referrals.messages.kinds import Urgency, message_kinds
+from wagtail_referrals.messages.models import Enrollment, Message, MessageText, Preferences, Sequence
 from wagtail_referrals.programs import TermsData, friend_gets, pick_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.programs.states import program_states
-from wagtail_referrals.recognition import badges_of
-from wagtail_referrals.referrals.models import Purchase, Referral, TimelineEvent
+from wagtail_referrals.recognition import badges_of, feature_of, leaderboard, wall
+from wagtail_referrals.recognition.models import BadgeAward
+from wagtail_referrals.referrals.models import AttributionRequest, Purchase, Referral, TimelineEvent
 from wagtail_referrals.rewards.models import DiscountGrant, Reward, SweepRun
 from wagtail_referrals.site.milestones import milestones_of
-from wagtail_referrals.tracking.models import Claim, Visit
+from wagtail_referrals.tracking.models import Claim, Lead, Share, Visit
 
 # In one process of several: each would live the three months again.
 pytestmark = pytest.mark.xdist_group("history")
 
 D = Decimal
 Order = get_model("order", "Order")
+Product = get_model("catalogue", "Product")
 User = get_user_model()
 
 
@@ -58,6 +64,8 @@ def test_every_state_of_a_referral_can_be_seen(lived: str) -> None:
         ("waiting_period", "hold"),
         ("waiting_period", "account"),
         ("to_check", "same_address"),
+        ("to_check", "a throw-away e-mail address"),
+        ("to_check", "five or more of one article"),
         ("rewarded", ""),
         ("complete", "cap"),
         ("refused", "own_link"),
@@ -67,12 +75,26 @@ def test_every_state_of_a_referral_can_be_seen(lived: str) -> None:
         ("expired", "window"),
     }
     assert {state for state, _reason in seen} == set(Referral.State.values)
-    assert Referral.objects.filter(state="to_check").count() == 1
     assert Reward.objects.filter(state="reduced", reason="partly_refunded").exists()
     assert set(Claim.objects.values_list("state", flat=True)) >= {"lapsed", "used"}
     assert Claim.objects.filter(source="code").exists()
     # After a cancelled order the discount was given once more, and used.
     assert DiscountGrant.objects.filter(issue=1, state="used").exists()
+
+
+def test_several_are_held_by_several_checks(lived: str, client: Client) -> None:
+    client.force_login(user("reviewer"))
+    page = client.get("/admin/referrals/review/").content.decode()
+    assert "6 referrals are to be checked" in lived
+    assert page.count("data-bulk-action-checkbox") == 6
+    for words in (
+        "Same address: the order goes to an address of the referrer",
+        "Throw-away address: a throw-away e-mail address",
+        "Many of one article: five or more of one article",
+    ):
+        assert page.count(words) == 2 + (words.startswith("Same")), words
+    several = Referral.objects.filter(state="to_check")
+    assert sorted(each.decisions.filter(outcome="hold").count() for each in several) == [1, 1, 1, 1, 1, 2]
 
 
 def test_waiting_periods_end_soon_and_in_some_days(lived: str) -> None:
@@ -152,12 +174,42 @@ def test_milestones_are_under_way_reached_and_used(lived: str) -> None:
         stands[name] = (found.count, found.goal)
     assert stands == {"gaelle": (2, 3), "mathis": (3, 5), "rozenn": (5, 0)}
     assert {name: [badge.name for badge in badges_of(user(name))] for name in stands} == {
-        "gaelle": [],
-        "mathis": [],
-        "rozenn": ["Good company"],
+        "gaelle": ["First friend"],
+        "mathis": ["First friend", "Three of us"],
+        "rozenn": ["Good company", "First friend", "Three of us"],
     }
     with translation.override("fr"):
-        assert [badge.name for badge in badges_of(user("rozenn"))] == ["Bonne compagnie"]
+        assert [badge.name for badge in badges_of(user("rozenn"))] == [
+            "Bonne compagnie",
+            "Premier proche",
+            "Nous voilà trois",
+        ]
+
+
+def test_who_refers_is_named_only_where_they_agreed(lived: str) -> None:
+    classic = pick_terms(site_id=None)
+    assert classic is not None
+    board = leaderboard(classic.program_key, size=5)
+    assert [row.name for row in board.rows] == ["Camille", "Inès"]
+    assert [thanks.name for thanks in wall("fr")] == ["Inès", "Rozenn"]
+    assert wall("fr")[1].text.startswith("Cinq proches")
+    asked = feature_of(people.find_advocate(user("camille")))
+    assert asked is not None and asked.agreed_at is None and asked.declined_at is None
+
+
+def test_the_first_friend_of_the_program_has_one_badge(lived: str) -> None:
+    pioneers = BadgeAward.objects.filter(badge__names__name="Pioneer", taken_back_at=None)
+    assert [award.advocate.public_name for award in pioneers] == ["Camille"]
+
+
+def test_people_say_what_they_think_and_what_is_missing(lived: str) -> None:
+    assert FeedbackSubmission.objects.count() == 8
+    assert set(FeedbackSubmission.objects.values_list("side", flat=True)) == {"advocate", "friend"}
+    reported = AttributionRequest.objects.get(kind="reported")
+    assert reported.advocate == people.find_advocate(user("noe"))
+    assert reported.state == AttributionRequest.State.WAITING
+    assert Lead.objects.count() == 2
+    assert Share.objects.filter(advocate=people.find_advocate(user("camille"))).count() == 5
     mats = {grant.user.first_name: grant for grant in DiscountGrant.objects.filter(claim=None)}
     assert {name: grant.state for name, grant in mats.items()} == {"Mathis": "used", "Rozenn": "issued"}
     order = Order.objects.get(number=mats["Mathis"].used_reference)
@@ -260,7 +312,8 @@ def test_everything_happened_when_the_clock_says(lived: str) -> None:
         (Reward.objects, "created_at"),
         (Entry.objects, "created_at"),
         (TimelineEvent.objects, "created_at"),
-        (Message.objects, "sent_at"),
+        (Message.objects, "created_at"),
+        (Message.objects.filter(state=Message.State.SENT), "sent_at"),
         (SweepRun.objects, "started_at"),
     ):
         moments = list(queryset.order_by("pk").values_list(name, flat=True))
@@ -281,15 +334,24 @@ def test_orders_come_by_links_and_without_and_their_mails_are_sent(lived: str) -
         "Cancelled",
         "Refunded",
     }
-    assert set(Message.objects.values_list("kind", "state")) == {
-        ("reward_given", "sent"),
-        ("reward_taken_back", "sent"),
-        ("credit_expiring", "sent"),
-        ("membership_renews", "sent"),
-        ("membership_renewed", "sent"),
-        ("membership_declined", "sent"),
-        ("membership_ended", "sent"),
-    }
+    told = set(Message.objects.filter(state=Message.State.SENT).values_list("kind", flat=True))
+    assert told >= {
+        "reward_given",
+        "reward_taken_back",
+        "invitation_kept",
+        "credit_expiring",
+        "membership_renews",
+        "membership_renewed",
+        "membership_declined",
+        "membership_ended",
+        "welcome",
+        "friend_ordered",
+        "reward_waiting",
+        "sequence",
+    }, told
+    # Some wait for the morning, and some were not wanted.
+    others = set(Message.objects.exclude(state=Message.State.SENT).values_list("state", "reason"))
+    assert others <= {("pending", ""), ("dropped", "not_due"), ("dropped", "unwanted")}, others
 
 
 def test_the_pages_are_there_in_both_languages_and_found(lived: str) -> None:
@@ -304,6 +366,13 @@ def test_the_pages_are_there_in_both_languages_and_found(lived: str) -> None:
         home = client.get(f"/{language}/").content.decode()
         assert home.count(f'href="{hub}"') >= 3, "menu, footer and a picture of the home page"
     assert Visit.objects.filter(created_at__gte=NOW + LONGEST).count() == 2
+
+
+def test_a_product_can_be_recommended_from_its_page(lived: str, client: Client) -> None:
+    path = Product.objects.browsable().earliest("pk").get_absolute_url()
+    assert "Recommend it to a friend" in client.get(path).content.decode()
+    client.force_login(user("camille"))
+    assert f"to={path}" in client.get(path).content.decode()
 
 
 def test_a_second_run_says_so_and_changes_nothing(lived: str) -> None:
@@ -383,3 +452,48 @@ def test_what_happens_after_midnight_leaves_the_night_to_come(db: None) -> None:
         clock.run(lambda day: None)
     nights = SweepRun.objects.order_by("started_at").values_list("started_at", flat=True)
     assert [f"{moment:%d %H:%M}" for moment in nights] == ["18 02:30", "19 02:30", "19 23:20"]
+
+
+# Messages
+
+AT_ONCE = [kind.key for kind in message_kinds if kind.urgency == Urgency.AT_ONCE]
+
+
+def test_the_ready_made_sequence_runs_over_the_friends(lived: str) -> None:
+    sequence = Sequence.objects.get()
+    assert sequence.live and sequence.steps.count() == 5
+    people_in_it = Enrollment.objects.filter(sequence=sequence)
+    states = Counter(people_in_it.values_list("state", flat=True))
+    # Who has become a member, and who is on the way.
+    assert states["reached"] >= 3 and states["running"] >= 1, states
+    sent = Message.objects.filter(kind="sequence", state=Message.State.SENT)
+    assert {str(step) for step in sent.values_list("step", flat=True)} >= {
+        str(step.key) for step in sequence.steps.order_by("sort_order")[:2]
+    }
+    assert not Message.objects.filter(state__in=[Message.State.FAILED, Message.State.UNSURE]).exists()
+
+
+def test_what_the_sequence_offers_can_be_used(lived: str) -> None:
+    voucher = get_model("voucher", "Voucher").objects.get(code=FIRST_MONTH)
+    assert voucher.is_active()
+    texts = MessageText.objects.filter(template__kind="sequence")
+    assert {text.language for text in texts if FIRST_MONTH in str(text.body)} == {"en", "fr"}
+    assert not [text for text in texts if "[CODE]" in str(text.body) + text.subject]
+
+
+def test_nothing_is_sent_at_night(lived: str) -> None:
+    zone = timezone.get_default_timezone()
+    for message in Message.objects.filter(state=Message.State.SENT).exclude(kind__in=AT_ONCE):
+        hour = message.sent_at.astimezone(zone).hour
+        assert 8 <= hour < 21, (message.kind, message.sent_at)
+
+
+def test_one_customer_has_said_what_she_does_not_want(lived: str) -> None:
+    (kept,) = Preferences.objects.all()
+    assert kept.user == user("ines") and kept.unwanted == ["remind_friend"]
+
+
+def test_the_welcome_is_in_the_words_of_the_studio(lived: str) -> None:
+    welcome = Message.objects.filter(kind="welcome", state=Message.State.SENT).select_related("user").first()
+    assert welcome is not None
+    assert "Anna" in compose(welcome, welcome.user).text

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils.translation import override
 from oscar.core.loading import get_model
 from wagtail.models import Page, Site
@@ -133,3 +134,20 @@ def test_people_can_do_their_part_and_no_more(shop: None, client: Any) -> None:
     assert client.login(username="camille@example.com", password=PASSWORD)
     assert client.get("/en/accounts/addresses/").status_code == 200
     assert client.get("/en/mails/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("email", "sees", "not_this"),
+    [
+        ("reviewer@example.com", "wagtail_referrals_review:index", "wagtail_referrals_summary"),
+        ("finance@example.com", "wagtail_referrals_accounts:index", "wagtail_referrals_review:index"),
+        ("reports@example.com", "wagtail_referrals_summary", "wagtail_referrals_referrals:index"),
+    ],
+)
+def test_who_looks_after_referrals_has_a_part_of_it(
+    shop: None, client: Any, email: str, sees: str, not_this: str
+) -> None:
+    assert client.login(username=email, password=PASSWORD)
+    assert client.get("/admin/").status_code == 200
+    assert client.get(reverse(sees)).status_code == 200
+    assert client.get(reverse(not_this)).status_code in (302, 403)

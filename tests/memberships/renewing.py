@@ -134,11 +134,11 @@ def message(user: Any, kind: str) -> Message:
 
 
 def mail(user: Any, kind: str) -> Any:
-    return messages.compose(message(user, kind), user.email)
+    return messages.compose(message(user, kind), user)
 
 
 def unwrapped(mail: Any) -> str:
-    return " ".join(mail.body.split())
+    return " ".join(mail.text.split())
 
 
 def set_price(plan: Plan, price: str) -> None:

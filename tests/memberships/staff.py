@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -50,6 +52,12 @@ def rows_of(response: Any) -> list[list[str]]:
         [words_of(cell) for cell in row.find_all("td")]
         for row in soup_of(response).select("table.listing tbody tr")
     ]
+
+
+def file_of(response: Any) -> list[list[str]]:
+    """A download as CSV."""
+    assert response.status_code == 200
+    return list(csv.reader(io.StringIO(b"".join(response.streaming_content).decode("utf-8-sig"))))
 
 
 def first_cells(response: Any) -> list[str]:

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from oscar_integration.memberships.admin.groups import grant_to_stock_groups
 from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
-from tests.admin.test_permissions import answers, is_turned_away
+from tests.admin.test_permissions import is_turned_away
 from tests.memberships.rows import give, make_user
 from tests.memberships.staff import MEMBERS, OVERVIEW, PLANS, RENEWALS, administrator, make_renewal, reader
 
@@ -70,6 +70,11 @@ def addresses(plan: Plan) -> dict[str, str]:
         pk = pks.get(name) or pks.get(name.split(":")[0]) or 1
         found[name] = reverse(name, args=[pk] if names else [])
     return found
+
+
+def answers(client: Client, path: str) -> list[Any]:
+    """To opening, sending a form, and asking for an export."""
+    return [client.get(path), client.get(path, {"export": "csv"}), client.post(path)]
 
 
 def state() -> Any:

@@ -583,7 +583,7 @@ def test_refer_a_friend_leads_to_a_membership_that_was_given(
     trial = make_plan("trial", gift_only=True, is_trial=True, uses=1, period_unit="days", period_length=30)
     ines = make_customer("ines@example.com", first_name="Inès")
     given = give(lea, trial, origin=Period.Origin.REWARD, reward_id=reward_of(lea, ines, side="friend").pk)
-    soup = soup_of(client.get(REFER))
+    soup = soup_of(client.get(f"{REFER}rewards/"))
     (row,) = soup.select("#rewards + ul > li")
     assert [part.get_text(strip=True) for part in row.select("div")] == [
         "Trial",
@@ -592,7 +592,7 @@ def test_refer_a_friend_leads_to_a_membership_that_was_given(
     ]
     assert row.a["href"] == f"{URL}#membership-{given.pk}"
     Membership.objects.update(state="ended", ended_reason="taken_back")
-    soup = soup_of(client.get(REFER))
+    soup = soup_of(client.get(f"{REFER}rewards/"))
     assert soup.select("#rewards") == []
 
 
@@ -603,6 +603,6 @@ def test_refer_a_friend_says_what_the_credit_is_for(
     client.force_login(lea)
     give(lea, monthly)
     pay_credit(lea, "20.00", pays_renewals=pays)
-    soup = soup_of(client.get(REFER))
+    soup = soup_of(client.get(f"{REFER}rewards/"))
     words = "€20.00 of it pays your renewal on April 10, 2026."
     assert (words in soup.select_one("section[aria-labelledby=balance]").text) is pays

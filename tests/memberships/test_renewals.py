@@ -135,7 +135,7 @@ def test_credit_that_pays_for_everything_asks_no_card(member: Any, bank: Bank, u
     (order,) = orders_of(member)
     assert (bank.asked, sources(order), left(member.user)) == ([], {"referral-credit": "30.00"}, "10.00")
     assert fresh(member).ends_at == NEXT
-    text = mail(member.user, "membership_renewed").body
+    text = mail(member.user, "membership_renewed").text
     assert "All of it was paid with your referral credit" in text
     assert_audit_clean()
 

@@ -211,7 +211,7 @@ def test_no_card_and_where_to_add_one(member: Any, bank: Bank, until: Any) -> No
     until(DUE)
     assert (bank.asked, renewal_of(member).state) == ([], State.PAST_DUE)
     text = unwrapped(mail(member.user, "membership_declined"))
-    assert "There is no card that could be charged." in text and "Add a card: http://" in text
+    assert "There is no card that could be charged." in text and "Add a card http://" in text
     assert "/accounts/card/" in text
 
 

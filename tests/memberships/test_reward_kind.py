@@ -162,17 +162,18 @@ def test_what_became_of_it_is_told_to_editors_and_customers(
     def told() -> list[str]:
         return [event_words(event) for event in events_of(reward.referral)]
 
-    def read() -> tuple[list[str], str]:
+    def read() -> tuple[list[str], list[str]]:
         (friend,) = friends_of(advocate, None).object_list
-        return friend.rewards, friend.why
+        return [reward.words for reward in friend.rewards], friend.why
 
     reward = earn(monthly)
     assert "Reward given to the referrer: a free “Monthly”." in told()
-    assert read() == (["a free “Monthly”: given"], "")
+    assert read() == (["a free “Monthly”: given"], [])
     clock.move_to(NOW + 3 * DAY)
     settle_order(reward, "Cancelled")
     assert "Reward of the referrer taken back, a free “Monthly”: the order was cancelled." in told()
-    assert read() == (["a free “Monthly”: taken back"], "the order was cancelled")
+    given, why = read()
+    assert (given, why[0]) == (["a free “Monthly”: taken back"], "The order was cancelled")
     kinds = list(Message.objects.filter(user=camille).order_by("pk").values_list("kind", flat=True))
     assert kinds == ["reward_given", "reward_taken_back"]
 

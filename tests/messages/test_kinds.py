@@ -72,8 +72,8 @@ def mail_about(reward: Reward, delta: str) -> tuple[str, str]:
     tell_about_reward(Reward, reward=reward, delta=Decimal(delta), now=NOW)
     message = Message.objects.get()
     with time_machine.travel(NOW, tick=False):
-        composed = compose(message, "camille@example.com")
-    return composed.subject, str(composed.body)
+        composed = compose(message, message.user)
+    return composed.subject, composed.text
 
 
 def test_a_donation() -> None:

@@ -8,11 +8,13 @@ import pytest
 from bs4 import BeautifulSoup
 from django.contrib.auth import get_user_model
 from django.utils.translation import override
+from wagtail.models import Site
 
 from tests.packaging.test_french import a_rule, faults, spaced
-from wagtail_referrals.messages.delivery import compose
+from wagtail_referrals.messages import compose
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.programs import kept_gift
+from wagtail_referrals.site.settings import ReferralSettings
 
 pytestmark = pytest.mark.django_db
 
@@ -22,11 +24,10 @@ def mail(kind: str, language: str = "fr", first_name: str = "Camille", **data: A
     user = get_user_model()(email="camille@example.com", first_name=first_name)
     message = Message(kind=kind, user=user, language=language, data=data)
     with override("en"):
-        composed = compose(message, user.email)
-    ((html, _type),) = composed.alternatives
-    soup = BeautifulSoup(str(html), "html.parser")
+        composed = compose(message, user)
+    soup = BeautifulSoup(composed.html, "html.parser")
     assert soup.html is not None and soup.html["lang"] == language
-    return composed.subject, str(composed.body), soup.get_text("\n", strip=True)
+    return composed.subject, composed.text, soup.get_text("\n", strip=True)
 
 
 def gift(kind: str) -> dict[str, Any]:
@@ -89,3 +90,14 @@ def test_what_is_taken_back_is_explained_to_the_one_who_reads() -> None:
     )
     for words in (text, html):
         assert "your friend has ordered before" in words
+
+
+def test_the_site_says_whom_mails_are_from(settings: Any) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Shop <hello@shop.example>"
+    user = get_user_model()(email="camille@example.com")
+    message = Message(kind="reward_given", user=user, language="en", data={"side": "advocate", **FIFTEEN})
+    assert compose(message, user).sender == ""
+    ReferralSettings.objects.create(
+        site=Site.objects.get(is_default_site=True), sender_name="Anna", sender_email="anna@shop.example"
+    )
+    assert compose(message, user).sender == "Anna <anna@shop.example>"

@@ -42,6 +42,8 @@ class Cost:
     reason: str
     # Tables of the shop that are asked once more.
     tables: str = ""
+    # Where something is made the first time only; ``statements`` then are what that costs.
+    least: int | None = None
 
 
 # Oscar's French is asked after that of all other apps: beside its folder "fr" it has an empty "fr_FR", of which Python
@@ -75,6 +77,13 @@ ADOPTED = [
         added=r'(<div class="app-(taggit|wagtail|wagtail_?\w+) module">(?:(?!<div class="app-).)*</table>\n</div>\n)+',
         visitors=("staff",),
     ),
+    Page(
+        r"GET /\w+/dashboard/.*",
+        "The dashboard's navigation leads to the referrals in Wagtail's admin, for staff who may see them.",
+        added=r'<li class="nav-item dropdown">\n<a class="nav-link dropdown-toggle"(?:(?!</li>).)*'
+        r'<i class="fas fa-share-alt"></i>(?:(?!</li>).)*</li>\n',
+        visitors=("staff",),
+    ),
 ]
 ADOPTED_COSTS = [
     Cost(r".*", r"GET /en/nothing/", 2, "Wagtail looks whether it has such a page."),
@@ -100,13 +109,14 @@ ADOPTED_COSTS = [
     Cost(
         r"customer|newcomer",
         ACCOUNT + r".*",
-        2,
-        "No program is open: is there a reason to show the way to 'Refer a friend' still, an advocate or credit?",
+        3,
+        "No program is open: is there a reason to show the way to 'Refer a friend' still, an advocate, credit or an "
+        "invitation?",
     ),
     Cost(
         r"customer",
         ORDER,
-        3,
+        4,
         "The way to 'Refer a friend', and how the order was paid: its credit is shown.",
         tables=r'"payment_source"',
     ),
@@ -134,6 +144,12 @@ ADOPTED_COSTS = [
         1,
         "Does this order decide about a reward?",
     ),
+    Cost(
+        r"staff",
+        r"GET /\w+/dashboard/orders/W\d+/",
+        2,
+        "Is this a friend's order, did somebody say that it is?",
+    ),
 ]
 
 # A program is open, and the customer of the walk has credit that they do not use.
@@ -144,6 +160,14 @@ WITH_PROGRAM = [
         "The account section leads to 'Refer a friend'.",
         added=r'<li class="nav-item"><a href="/\w+/account/refer-a-friend/" class="nav-link">[^<]+</a></li>\n',
         visitors=("newcomer", "customer"),
+    ),
+    Page(
+        r"GET /\w+/checkout/thank-you/",
+        "Who has ordered is asked to invite others.",
+        added=r'<link rel="stylesheet" href="/static/wagtail_referrals/referrals.css">\n'
+        r'<script type="module" src="/static/wagtail_referrals/referrals.js"></script>\n'
+        r'<section class="referrals referrals-block referrals-panel referrals-thanks".*?</section>\n',
+        visitors=("guest", "newcomer", "customer"),
     ),
     Page(
         r"GET /\w+/checkout/payment-details/|POST /\w+/checkout/preview/ \((no card number|declined)\)",
@@ -162,5 +186,21 @@ WITH_PROGRAM = [
 WITH_PROGRAM_COSTS = [
     *ADOPTED_COSTS,
     Cost(r".*", ACCOUNT + r".*", 0, "The open programs are kept in the cache."),
+    Cost(
+        r"guest",
+        r"GET /\w+/checkout/thank-you/",
+        12,
+        "The guest's own link is made the first time, with a code that is no voucher's.",
+        tables=r'"voucher_voucher"',
+        least=2,
+    ),
+    Cost(
+        r"customer|newcomer",
+        r"GET /\w+/checkout/thank-you/",
+        6,
+        "The customer's own link is made the first time, with a code that is no voucher's.",
+        tables=r'"voucher_voucher"',
+        least=1,
+    ),
     Cost(r".*", ORDER, 1, "How the order was paid: its credit is shown.", tables=r'"payment_source"'),
 ]

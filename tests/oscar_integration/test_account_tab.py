@@ -20,6 +20,7 @@ from oscar_integration import account
 from oscar_integration.account import AccountTabMixin, Tab, extend_account
 from oscar_integration.capture import capture_for_order
 from tests.oscar_integration.shopping import create_order, fill_basket
+from tests.site.test_account import refer
 from wagtail_referrals import credit, people
 from wagtail_referrals.programs.models import Program
 
@@ -97,6 +98,25 @@ def test_who_has_referred_finds_back_when_no_program_is_open(stock_tabs, terms, 
 def test_a_friend_with_credit_finds_it_when_no_program_is_open(stock_tabs, links, camille):
     credit.grant(user=camille, currency="EUR", amount=Decimal(5), key="test")
     assert len(links()) == 1
+
+
+def test_who_was_invited_finds_who_reads_their_name_when_no_program_is_open(
+    stock_tabs, terms, advocate, client, make_customer
+):
+    lea = make_customer("lea@example.com")
+    refer(advocate, terms, lea)
+    Program.objects.update(live=False)
+    cache.clear()
+    for user, found in ((lea, 1), (make_customer("zoe@example.com"), 0)):
+        client.force_login(user)
+        soup = BeautifulSoup(client.get(PROFILE).content, "html.parser")
+        assert len(soup.select(f'a.nav-link[href="{REFER}"]')) == found
+
+
+def test_every_page_of_ours_keeps_the_tab_active(stock_tabs, terms, links):
+    for page in ("friends/", "rewards/", "settings/"):
+        (link,) = links(f"{REFER}{page}")
+        assert "active" in link["class"]
 
 
 def test_the_page_is_shown_when_the_tab_fails(stock_tabs, terms, links, monkeypatch, caplog):

@@ -18,7 +18,7 @@ from oscar_integration.checkout import (
     extend_checkout,
 )
 from oscar_integration.reading import mixin_problems, payment_view_problems
-from wagtail_referrals.site.blocks import shown_blocks
+from wagtail_referrals.site.template_blocks import shown_blocks
 
 
 def ids(found: list[Any]) -> list[str]:

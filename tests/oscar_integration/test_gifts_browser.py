@@ -35,7 +35,7 @@ def in_the_account(
         page.fill("#id_login-username", camille.email)
         page.fill("#id_login-password", PASSWORD)
         page.click("button[name=login_submit]")
-        page.goto(f"/{language}/account/refer-a-friend/")
+        page.goto(f"/{language}/account/refer-a-friend/rewards/")
         return page
 
     return walk

@@ -72,8 +72,8 @@ def customer(camille: Any, france: Any) -> Customer:
     return Customer(camille)
 
 
-def page_of(friend: Friend) -> str:
-    return html.unescape(friend.client.get(friend.url(ACCOUNT)).content.decode())
+def page_of(friend: Friend, name: str = "rewards") -> str:
+    return html.unescape(friend.client.get(friend.url(f"{ACCOUNT}{name}/")).content.decode())
 
 
 def use(friend: Friend) -> Any:
@@ -219,7 +219,7 @@ def test_what_was_withdrawn_says_why(customer: Customer, advocate: Any, mat: Any
     earn(advocate, mat, PERCENT)
     withdraw(DiscountGrant.objects.select_related("claim", "reward__referral"), "cancelled", now=None)  # type: ignore[arg-type]
     response = use(customer)
-    assert response.url == "/en/account/refer-a-friend/"
+    assert response.url == "/en/account/refer-a-friend/rewards/"
     assert "This reward cannot be used: the order was cancelled." in page_of(customer)
 
 
@@ -303,7 +303,7 @@ def test_what_was_used_is_not_taken_back_and_nobody_is_told_that_it_was(
         "taken back: the order was refunded."
     )
     assert not mail.outbox
-    assert "given" in page_of(customer)
+    assert "given" in page_of(customer, "friends")
     settle(reward.referral_id)
     assert TimelineEvent.objects.filter(kind="reward_kept").count() == 1
     assert DiscountGrant.objects.get().used_reference == order.number

@@ -272,7 +272,7 @@ def test_a_reward_earned_meanwhile_waits_and_is_told_truly(
     page = page_of(Customer(camille))
     assert "It cannot be used in the shop at the moment" in page
     assert "Put it into the basket" not in page
-    assert use(Customer(camille)).url.endswith("/refer-a-friend/")
+    assert use(Customer(camille)).url.endswith("/refer-a-friend/rewards/")
     assert not get_model("basket", "Basket").objects.filter(owner=camille, vouchers__isnull=False).exists()
     assert_audit_clean()
     switch(VOUCHERS=True)
@@ -322,13 +322,13 @@ def test_an_order_that_never_happened_gives_its_discount_back_when_there_are_som
 # Credit at checkout
 
 
-def test_with_credit_off_the_shops_views_are_its_own() -> None:
+def test_with_all_of_it_off_the_shops_views_are_its_own() -> None:
     """Asked of a process that was started so: every view of the checkout is the very class that the shop wrote."""
     program = """
 import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "example_site.settings"
 from django.conf import settings
-settings.WAGTAIL_REFERRALS_OSCAR = {"CREDIT_AT_CHECKOUT": %s}
+settings.WAGTAIL_REFERRALS_OSCAR = dict.fromkeys(["CREDIT_AT_CHECKOUT", "SHARE_AFTER_ORDER"], %s)
 import django
 django.setup()
 from django.apps import apps
@@ -352,7 +352,7 @@ print(resolve("/en/checkout/preview/").func.view_class is get_class("checkout.vi
         lines[stage] = run.stdout.splitlines()
     assert lines[False] == ["", "True"]
     # Else the look would prove nothing.
-    assert lines[True] == ["payment_method_view payment_details_view", "False"]
+    assert lines[True] == ["payment_method_view payment_details_view thankyou_view", "False"]
 
 
 def test_with_credit_off_no_template_and_no_query_more(switch: Switch, customer: Customer) -> None:

@@ -21,8 +21,8 @@ from tests.oscar_integration.shopping import Friend, create_order, fill_basket, 
 from tests.oscar_integration.test_vouchers import claimed
 from wagtail_referrals import credit, rewards
 from wagtail_referrals.kinds import triggers
-from wagtail_referrals.programs import parse, publish_terms, sentence
-from wagtail_referrals.programs.models import Program, Terms
+from wagtail_referrals.programs import parse, program_hints, publish_terms, sentence
+from wagtail_referrals.programs.models import Program, ProgramRule, Terms
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.rewards.models import Reward
 
@@ -407,3 +407,31 @@ def test_a_friend_buys_from_the_range_in_the_shop(
     order = friend.buy()
     done(order)
     assert rewarded() == {order.number: "10.00"}
+
+
+def test_an_empty_range_is_said_while_the_program_is_written(mat: Any) -> None:
+    empty = factories.RangeFactory(name="Next season")
+    said = "There is no product in “Next season”: nobody can buy from it."
+    program = make_unsaved([range_rule(empty)])
+    assert said in program_hints(program, list(program.rules.all()))
+    empty.add_product(mat)
+    assert said not in program_hints(program, list(program.rules.all()))
+    # One that has been deleted is refused where it is chosen, not hinted at.
+    empty.delete()
+    assert said not in program_hints(program, list(program.rules.all()))
+
+
+def test_a_type_without_products_is_said_while_the_program_is_written() -> None:
+    kind = factories.ProductClassFactory(name="Workshop")
+    said = "There is no product of the type “Workshop”: nobody can buy one."
+    program = make_unsaved([class_rule(kind)])
+    assert said in program_hints(program, list(program.rules.all()))
+    parent = factories.ProductFactory(product_class=kind, structure="parent", stockrecords=[])
+    assert said not in program_hints(program, list(program.rules.all()))
+    assert parent.product_class == kind
+
+
+def make_unsaved(rules: list[dict[str, Any]]) -> Program:
+    program = Program(name="Give")
+    program.rules = [ProgramRule(sort_order=number, **rule) for number, rule in enumerate(rules)]
+    return program

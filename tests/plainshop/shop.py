@@ -5,13 +5,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import F, Q, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum, Value
+from django.db.models.functions import TruncDate
+from django.utils import timezone
 
 from tests.plainshop.models import Basket, Order, Voucher
 from wagtail_referrals import credit, people, rewards
 from wagtail_referrals.kinds import DiscountRequest, Rule, Trigger
-from wagtail_referrals.referrals import CustomerOrders, Facts, GuestOrders, PurchaseSnapshot
+from wagtail_referrals.referrals import (
+    CustomerOrders,
+    DayOrders,
+    Facts,
+    GoodOrder,
+    GuestOrders,
+    PlacedOrder,
+    PurchaseSnapshot,
+)
 
 CURRENCY = "EUR"
 
@@ -63,6 +74,68 @@ class PlainShop:
 
     def customers_who_bought(self, range_id: str, user_id):
         return Order.objects.none().values("user")
+
+    def placed_order(self, reference: str, terms) -> PlacedOrder | None:
+        order = Order.objects.select_related("user").filter(number=reference).first()
+        if order is None:
+            return None
+        earlier = Order.objects.filter(email=order.email, placed_at__lt=order.placed_at, cancelled=False)
+        snapshot = PurchaseSnapshot(
+            reference=order.number,
+            placed_at=order.placed_at,
+            currency=CURRENCY,
+            eligible=order.goods - order.discount,
+            total=order.goods - order.discount,
+            was_customer=earlier.exists(),
+            lines=[{"line": kind, "amount": amount} for kind, amount in order.lines.items()],
+        )
+        return PlacedOrder(snapshot, order.user, order.email)
+
+    def orders_by_day(self, start: datetime, end: datetime) -> list[DayOrders]:
+        day = TruncDate("placed_at", tzinfo=timezone.get_default_timezone())
+        earlier = Order.objects.filter(email__iexact=OuterRef("email"), placed_at__lt=OuterRef("placed_at"))
+        rows = (
+            Order.objects.filter(placed_at__gte=start, placed_at__lt=end)
+            .annotate(day=day, is_repeat=Exists(earlier))
+            .values_list("day")
+            .annotate(
+                number=Count("pk"),
+                repeats=Count("pk", filter=Q(is_repeat=True)),
+                revenue=Sum(F("goods") - F("discount")),
+            )
+        )
+        return [DayOrders(day, CURRENCY, orders, repeats, revenue) for day, orders, repeats, revenue in rows]
+
+    def recent_good_orders(self, start: datetime, end: datetime) -> list[GoodOrder]:
+        orders = Order.objects.filter(
+            shipped_at__gte=start, shipped_at__lt=end, cancelled=False, refunded=0, user__isnull=False
+        )
+        return [
+            GoodOrder(order.number, order.user_id, order.placed_at, order.shipped_at)
+            for order in orders.order_by("pk")
+            if not order.refunded_lines
+        ]
+
+    def first_orders(self, most: int, terms) -> list[PurchaseSnapshot]:
+        earlier = Order.objects.filter(email__iexact=OuterRef("email"), placed_at__lt=OuterRef("placed_at"))
+        orders = Order.objects.filter(~Exists(earlier)).order_by("-placed_at", "-pk")[:most]
+        return [
+            PurchaseSnapshot(
+                reference=order.number,
+                placed_at=order.placed_at,
+                currency=CURRENCY,
+                eligible=order.goods - order.discount,
+                total=order.goods - order.discount,
+                was_customer=False,
+            )
+            for order in orders
+        ]
+
+    def people_named(self, name: str, town: str) -> list[int]:
+        first, _blank, last = name.partition(" ")
+        lives_there = Order.objects.filter(address__iendswith=town).values("user")
+        accounts = get_user_model().objects.filter(first_name__iexact=first, last_name__iexact=last)
+        return list(accounts.filter(pk__in=lives_there).values_list("pk", flat=True))
 
     def takes_credit(self) -> bool:
         return True

@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import ModuleType
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.db.models import ProtectedError, Q
 from django.db.models.expressions import RawSQL
@@ -372,3 +373,15 @@ def test_the_port_says_so_of_one_customer(camille, make_user, bought):
     bought(make_user("lea"))
     asked = PlainShop().orders_of_customers(camille.pk)
     assert asked.orders.get().user == camille
+
+
+def test_who_works_for_the_shop(make_user, now):
+    works, by_group, customer = make_user("works"), make_user("editor"), make_user("customer")
+    type(works).objects.filter(pk=works.pk).update(is_staff=True)
+    editors = Group.objects.create(name="Those who write")
+    editors.permissions.add(Permission.objects.get(codename="access_admin"))
+    by_group.groups.add(editors)
+    by_name = {works.first_name, by_group.first_name}
+    assert who(("staff", {}), now=now) == by_name and customer.first_name not in by_name
+    words = programs.audience_words(programs.audience_data(make_audience(("staff", {}))))
+    assert words == "A customer who works for the shop."

@@ -448,3 +448,21 @@ def test_drafts_and_expired_programs_promise_nothing(make_program, advocate, now
     Program.objects.update(expire_at=None, live=False)
     forget_open_terms()
     assert pick_terms(site_id=None, now=now) is None
+
+
+def test_giving_a_reward_asks_no_row_twice(
+    advocate, make_program, basket, now, django_assert_max_num_queries
+):
+    """A sweep does this thousands of times: what was read under the locks is handed on to who writes it down."""
+    _, terms, _ = make_program()
+    deliver(friend_orders(advocate, terms, basket, now), now + 2 * DAY)
+    rewards.sweep(now=now + 2 * DAY)
+    referral = Referral.objects.get()
+    with django_assert_max_num_queries(48) as queries:
+        rewards.settle(referral.pk, now=now + 16 * DAY)
+    assert Reward.objects.get().state == "given"
+    read = [query["sql"] for query in queries.captured_queries]
+    # The referral comes with its terms, its claim and its advocate; the advocate once more, to be locked.
+    for table, times in (("referral", 1), ("terms", 0), ("claim", 1), ("advocate", 1)):
+        rows = [sql for sql in read if sql.startswith(f'SELECT "wagtail_referrals_{table}"."id"')]
+        assert len(rows) == times, rows

@@ -106,6 +106,29 @@ def test_two_orders_of_one_friend_at_once(
     assert_audit_clean()
 
 
+class BrokenKind(MugKind):
+    key = "broken"
+    label = "A thing that cannot be given"
+
+    def post(self, posting: Posting) -> None:
+        raise RuntimeError("broken")
+
+
+def test_what_reaches_beyond_the_database_is_given_once_whatever_fails_beside_it(
+    mugs: MugKind, advocate: Any, make_program: Any, basket: Any, now: Any
+) -> None:
+    """What is undone and done again has another number on PostgreSQL: a parcel service would send a second mug."""
+    reward_kinds.register(BrokenKind())
+    try:
+        _, terms, _ = make_program([MUG, {**MUG, "kind": "broken"}], hold_days=0)
+        deliver(friend_orders(advocate, terms, basket, now), now)
+        rewards.settle(Referral.objects.get().pk, now=now)
+    finally:
+        reward_kinds.unregister("broken")
+    assert [int(amount) for _user, _source, amount in mugs.sent] == [1]
+    assert [state for state, _reason, _posted in states()] == ["given", "failed"]
+
+
 def test_who_gave_it_back_may_have_it_again(
     mugs: MugKind, advocate: Any, make_program: Any, basket: Any, now: Any
 ) -> None:

@@ -38,6 +38,7 @@ def test_points_are_given_and_taken_back(advocate, camille, make_program, basket
     client.force_login(camille)
     page = html.unescape(client.get("/account/refer-a-friend/").content.decode())
     assert "50 leaves: given" in page and '<p class="referrals-balance">50 leaves</p>' in page
+    page = html.unescape(client.get("/account/refer-a-friend/rewards/").content.decode())
     money, _, points = page.partition('<h2 id="points-1">Leaves</h2>')
     assert "You have no credit yet" in money and "+50 leaves" in points
 
@@ -50,7 +51,7 @@ def test_points_are_given_and_taken_back(advocate, camille, make_program, basket
     assert "Reward of the referrer taken back, 50 leaves: the order was cancelled." in text
     messages.deliver_pending(now=now + 20 * DAY)
     assert mail.outbox[1].subject == "50 leaves taken back"
-    figures = insights.summary(now, now + 30 * DAY).total
+    figures = insights.figures(now.date(), (now + 30 * DAY).date())[""]
     assert (figures.taken_back, figures.revenue) == ({"LEAF": D("50.00")}, {"EUR": D("100.00")})
 
 

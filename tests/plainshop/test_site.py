@@ -29,3 +29,12 @@ def test_the_account_page_stands_alone(advocate, camille, make_program, client):
     response = client.get("/account/refer-a-friend/")
     text = html.unescape(response.content.decode())
     assert response.status_code == 200 and "<h1" in text and people.code_of(advocate) in text
+
+
+def test_cards_are_printed(advocate, camille, make_program, client):
+    make_program()
+    Advocate.objects.update(name_confirmed_at=timezone.now())
+    client.force_login(camille)
+    response = client.get("/account/refer-a-friend/print/")
+    assert response.status_code == 200 and people.code_of(advocate) in response.content.decode()
+    assert client.get("/account/refer-a-friend/qr.png").content.startswith(b"\x89PNG")

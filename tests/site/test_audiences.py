@@ -118,7 +118,7 @@ def test_a_friend_who_comes_again_is_told_what_was_promised(
     member.groups.remove(members)
     cache.clear()
     with time_machine.travel(timezone.now() + timedelta(days=3)):
-        assert shown_kind(browser_client.get(link)) == "friend"
+        assert shown_kind(browser_client.get(link)) == "returning"
     assert list(Visit.objects.values_list("terms", flat=True)) == [for_members.pk] * 2
     Client(headers={"user-agent": BROWSER}).get(link)
     assert Visit.objects.latest("pk").terms == for_all, "a friend who comes now is another one"

@@ -12,11 +12,11 @@ from django.db import connection
 from wagtail_referrals import credit
 from wagtail_referrals.site import elsewhere
 
-URL = "/en/account/refer-a-friend/"
+URL = "/en/account/refer-a-friend/rewards/"
 
 
 @pytest.fixture
-def page(client, camille, monkeypatch):
+def shown(client, camille, monkeypatch):
     """The page with what these answer instead of what the shop's apps do."""
     client.force_login(camille)
 
@@ -30,14 +30,14 @@ def page(client, camille, monkeypatch):
     return get
 
 
-def test_a_reward_that_is_used_elsewhere_leads_there(page, camille):
+def test_a_reward_that_is_used_elsewhere_leads_there(shown, camille):
     asked = []
 
     def gifts(user):
         asked.append(user)
         return [elsewhere.Gift("one free class", "until 28 December", "/somewhere/", "See your pass")]
 
-    (row,) = page([gifts]).select("#rewards + ul > li")
+    (row,) = shown([gifts]).select("#rewards + ul > li")
     assert [part.get_text(strip=True) for part in row.select("div")] == [
         "one free class",
         "until 28 December",
@@ -46,27 +46,27 @@ def test_a_reward_that_is_used_elsewhere_leads_there(page, camille):
     assert row.a["href"] == "/somewhere/" and asked == [camille]
 
 
-def test_without_one_there_is_no_such_section(page):
-    assert page([lambda user: []]).select("#rewards") == []
+def test_without_one_there_is_no_such_section(shown):
+    assert shown([lambda user: []]).select("#rewards") == []
 
 
-def test_the_balance_says_what_it_pays_by_itself(page, camille):
+def test_the_balance_says_what_it_pays_by_itself(shown, camille):
     def uses(user, currency):
         return f"{user.first_name} pays in {currency}."
 
-    assert "pays in EUR" not in page(uses=[uses]).text
+    assert "pays in EUR" not in shown(uses=[uses]).text
     credit.grant(user=camille, currency="EUR", amount=Decimal(15), key="test")
-    section = page(uses=[uses, lambda user, currency: ""]).select_one("section[aria-labelledby=balance]")
+    section = shown(uses=[uses, lambda user, currency: ""]).select_one("section[aria-labelledby=balance]")
     assert [line.text for line in section.select("p")] == ["€15.00", "Camille pays in EUR."]
 
 
-def test_an_answer_that_fails_is_left_out(page, camille, caplog):
+def test_an_answer_that_fails_is_left_out(shown, camille, caplog):
     def fail(*arguments):
         # PostgreSQL refuses whatever comes after this in the same transaction.
         connection.cursor().execute("SELECT a FROM no_table")
 
     credit.grant(user=camille, currency="EUR", amount=Decimal(15), key="test")
     with caplog.at_level(logging.ERROR, logger="wagtail_referrals"):
-        soup = page([fail, lambda user: [elsewhere.Gift("a class", "", "/", "See")]], [fail])
+        soup = shown([fail, lambda user: [elsewhere.Gift("a class", "", "/", "See")]], [fail])
     assert "a class" in soup.text and "€15.00" in soup.text
     assert caplog.text.count("without an answer of the shop's") == 2

@@ -74,9 +74,11 @@ def test_the_account_page_is_french(
     )
     credit.claw_back(user=camille, currency="EUR", amount=Decimal(30), key="b")
     text = french(browser.get(ACCOUNT))
-    assert "Récompense donnée : 15,00 €" in text
     assert "Reste à récupérer : 10,00 €." in text
     assert "dès que votre proche a passé une première commande" in text
+    assert "Récompense donnée : 15,00 €" in french(browser.get(f"{ACCOUNT}friends/"))
+    assert "Reste à récupérer : 10,00 €." in french(browser.get(f"{ACCOUNT}rewards/"))
+    assert "Quitter le programme" in french(browser.get(f"{ACCOUNT}settings/"))
 
 
 def test_the_account_page_is_french_before_anything_happened(

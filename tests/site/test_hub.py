@@ -71,3 +71,15 @@ def test_of_several_programs_only_the_one_that_a_link_brings(hub):
     publish(cap_count=33, precedence=2)
     text = text_of(Client().get(hub.url))
     assert "At most 10 rewards a year." in text and "At most 33" not in text
+
+
+def test_what_each_side_gets_is_said_once(hub, terms):
+    def times(**value) -> int:
+        hub.body = [("referral_share", value)] if value else []
+        hub.save_revision().publish()
+        return text_of(Client().get(hub.url)).count("Your friend gets")
+
+    assert times() == 1
+    assert times(shows_offer=True) == 1
+    assert times(shows_offer=False) == 1
+    assert "Terms of the offer" in text_of(Client().get(hub.url))

@@ -125,6 +125,26 @@ def test_a_page_that_the_public_may_not_see_is_not_shown(hidden, link, terms, la
     assert "Camille invites you" in text_of(response)
 
 
+def test_a_visit_says_which_page_it_saw(link, terms, landing, french, home):
+    get(link)
+    get(link, **{"user-agent": BROWSER, "accept-language": "fr"})
+    # Who is led on sees none.
+    get(f"{link}?to=/")
+    own = LandingPage(title="Yoga", slug="yoga", headline="Yoga for you")
+    home.add_child(instance=own)
+    publish(landing_page=Page.objects.get(pk=own.pk), precedence=1)
+    get(link)
+    visits = Visit.objects.order_by("pk").values_list("page", flat=True)
+    assert list(visits) == [landing.pk, french.pk, None, own.pk]
+
+
+def test_a_page_that_was_seen_can_be_deleted(link, terms, landing):
+    get(link)
+    seen = landing.pk
+    landing.delete()
+    assert Visit.objects.get().page_id == seen
+
+
 def test_a_change_is_seen_at_once(link, terms, landing):
     get(link)
     landing.headline = "New words, {name}"
@@ -169,10 +189,12 @@ def test_at_its_own_address_it_remembers_who_invited(browser_client, link, terms
         created_at=timezone.now(),
         expires_at=timezone.now() + timedelta(days=1),
     )
-    assert "Camille" not in text_of(browser_client.get(landing.url))
+    response = browser_client.get(landing.url)
+    assert response.context["invitation"].kind == "used" and "has a present" not in text_of(response)
+    assert "Your present" not in html.unescape(response.content.decode()).split("<article")[1]
 
 
-@pytest.mark.parametrize("mode", ["friend", "customer", "own", "closed"])
+@pytest.mark.parametrize("mode", ["friend", "returning", "used", "customer", "own", "closed"])
 def test_the_preview_shows_each_visitor_and_counts_nothing(mode, terms, landing, admin_client):
     assert mode in dict(landing.preview_modes)
     request = landing.make_preview_request(preview_mode=mode)
@@ -180,6 +202,7 @@ def test_the_preview_shows_each_visitor_and_counts_nothing(mode, terms, landing,
     assert request.status_code == 200 and f'data-invitation="{mode}"' in text
     assert not Visit.objects.exists() and not request.cookies
     assert ("Camille" in text) == (mode != "closed")
+    assert ("Not for cash." in text) == (mode in ("friend", "returning"))
 
 
 def test_the_preview_works_before_any_program(landing):
@@ -204,6 +227,7 @@ def test_an_editor_can_write_and_publish_one(admin_client, home, link, terms):
             "steps-0-value-heading": "One",
             "steps-0-value-text": "",
             "action_text": "",
+            **{f"{name}-count": "0" for name in ("body", "variants", "situations", "share_messages")},
             "action-publish": "1",
             "comments-TOTAL_FORMS": "0",
             "comments-INITIAL_FORMS": "0",

@@ -96,8 +96,12 @@ def test_the_same_click_again_is_the_same_visit(
     browser_client, link, terms, alone, django_assert_num_queries
 ):
     browser_client.get(link)
-    with django_assert_num_queries(0):
+    # Read once: has this visitor used the invitation since?
+    with django_assert_num_queries(1) as queries:
         again = browser_client.get(link)
+    assert queries[0]["sql"].startswith("SELECT")
+    with django_assert_num_queries(0):
+        browser_client.get(f"{link}?to=/en/basket/")
     assert Visit.objects.count() == 1 and "referral" not in again.cookies and kind_of(again) == "friend"
     with time_machine.travel(timezone.now() + timedelta(days=2)):
         assert "referral" in browser_client.get(link).cookies

@@ -8,12 +8,16 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
 from django.template import Context, Template
 from django.test import RequestFactory
 from django.utils import timezone
+from wagtail.models import Site
 
+from tests.site.test_blocks import bring, draw, queries_of, thank
 from wagtail_referrals import people, tracking
 from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.site import panels
 from wagtail_referrals.tracking.models import Claim, Visit
 
 
@@ -85,11 +89,99 @@ def test_what_fails_is_left_out(visit, monkeypatch, caplog):
     def fail(*args, **kwargs):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("wagtail_referrals.templatetags.referrals.saved_invitation", fail)
+    monkeypatch.setattr("wagtail_referrals.site.panels.saved_invitation", fail)
     monkeypatch.setattr("wagtail_referrals.templatetags.referrals.programs.pick_terms", fail)
     assert render("{% referral_banner %}", visit=visit) == ""
     assert render("{% referral_thank_you order_email='a@example.com' %}") == ""
     assert caplog.text.count("could not be shown") == 2 and "a@example.com" not in caplog.text
+
+
+ALL = [
+    "referral_share",
+    "referral_product_share",
+    "referral_how_it_works",
+    "referral_progress",
+    "referral_leaderboard",
+    "referral_wall",
+    "referral_balance",
+    "referral_faq",
+    "referral_terms",
+]
+
+
+@pytest.mark.parametrize("tag", ALL)
+def test_each_tag_shows_what_its_block_shows(tag, terms, camille, advocate):
+    thank(bring(terms, "Noor", 2))
+    text = render(f"{{% {tag} %}}", user=camille)
+    if tag == "referral_product_share":
+        assert "Recommend it to a friend" in text
+    else:
+        assert " ".join(text.split()) == draw(tag, camille)
+    # Nowhere else, and nothing where no program is open.
+    assert Template(f"{{% load referrals %}}{{% {tag} %}}").render(Context()).strip() == ""
+    terms.program.delete()
+    cache.clear()
+    assert render(f"{{% {tag} %}}") == "" or tag == "referral_wall"
+
+
+@pytest.mark.parametrize("tag", ALL)
+def test_each_tag_leaves_out_what_fails(tag, terms, camille, monkeypatch, caplog):
+    for name in ("share", "steps", "progress", "leaderboard", "wall", "balance", "faq", "terms"):
+        monkeypatch.setattr(panels, f"{name}_panel", lambda *args, **kwargs: 1 / 0)
+    assert render(f"{{% {tag} %}}", user=camille) == "" and "could not be shown" in caplog.text
+
+
+@pytest.mark.parametrize("tag", ALL)
+def test_each_tag_costs_a_stranger_nothing_but_what_is_told_of_everybody(tag, terms):
+    render(f"{{% {tag} %}}")
+    found = queries_of(lambda: render(f"{{% {tag} %}}"))
+    assert len(found) == (tag in ("referral_leaderboard", "referral_wall"))
+
+
+def test_tags_take_the_words_of_the_template(terms, camille, advocate):
+    text = render(
+        '{% referral_share heading="Two by two" text="As in the ark." shows_offer=False %}', user=camille
+    )
+    assert "Two by two" in text and "As in the ark." in text and "Your friend gets" not in text
+    bring(terms, "Noor", 2)
+    text = render('{% referral_leaderboard period="ever" program=key %}', key=str(terms.program_key))
+    assert "Noor" in text and "Since the beginning" in text
+    assert "Place your order" in render('{% referral_how_it_works reader="friend" %}')
+
+
+def test_a_link_to_a_product_leads_a_friend_to_its_page(terms, camille, advocate, link):
+    assert f"{link}?via=copy&to=/en/catalogue/" in render("{% referral_product_share %}", user=camille)
+    assert "&to=/en/catalogue/mat_1/" in render(
+        '{% referral_product_share url="/en/catalogue/mat_1/" %}', user=camille
+    )
+    assert "&to=" not in render('{% referral_product_share url="https://evil.example/" %}', user=camille)
+    assert "Get your link" in render("{% referral_product_share %}")
+
+
+MAIL = "{% referral_mail_link user as refer %}{{ refer.url }} {{ refer.share_url }} {{ refer.gift }} {{ refer.reward }}"
+
+
+def test_an_e_mail_leads_to_refer_a_friend_with_ones_own_link(terms, camille, advocate, link):
+    root = Site.objects.get(is_default_site=True).root_url
+    template = Template("{% load referrals %}" + MAIL)
+    assert template.render(Context({"user": camille})) == (
+        f"{root}/en/account/refer-a-friend/ {root}{link} 10% off one order €15.00 of referral credit"
+    )
+    Advocate.objects.update(name_confirmed_at=None)
+    assert f"{root}{link}" not in template.render(Context({"user": camille}))
+    plain = Template("{% load referrals %}{% referral_mail_link user %}")
+    assert plain.render(Context({"user": camille})) == f"{root}/en/account/refer-a-friend/"
+
+
+def test_an_e_mail_invites_nobody_who_may_not_refer(terms, camille, make_user, monkeypatch, caplog):
+    plain = Template("{% load referrals %}{% referral_mail_link user %}")
+    assert plain.render(Context({"user": AnonymousUser()})) == plain.render(Context({"user": None})) == ""
+    assert plain.render(Context({"user": make_user("lea")})) != "" and not Advocate.objects.exists()
+    people.advocate_for(camille)
+    Advocate.objects.update(state=Advocate.State.BLOCKED)
+    assert plain.render(Context({"user": camille})) == ""
+    monkeypatch.setattr(panels.programs, "pick_terms", lambda **kwargs: 1 / 0)
+    assert plain.render(Context({"user": camille})) == "" and "could not be made" in caplog.text
 
 
 THANK_YOU = "{% referral_thank_you order_email=email %}"

@@ -29,7 +29,7 @@ from wagtail.admin.ui.tables import Column, StatusTagColumn
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.snippets.views.snippets import CreateView, EditView, IndexView, SnippetViewSet
 
-from wagtail_referrals.admin.listing import MINOR
+from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import OptionsPanel, RowsPanel
 from wagtail_referrals.kinds import OPTION_PREFIX, join_option_fields
 from wagtail_referrals.programs import (
@@ -188,9 +188,10 @@ class AudienceFormMixin:
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         instance = self.form.instance
-        if self.form.is_bound:
-            data = submitted(self.form)
-        else:
+        try:
+            data = submitted(self.form) if self.form.is_bound else as_if_open(instance)
+        except ValueError:
+            # Wagtail shows the form again, with what is wrong.
             data = as_if_open(instance)
         context["media"] += Media(
             js=[versioned_static("wagtail_referrals/admin/audience-form.js")],
@@ -261,10 +262,7 @@ def state_words(audience: Audience) -> str:
     return pgettext("audience", "published")
 
 
-class AudienceIndexView(IndexView):
-    # Exports of whole tables are not offered.
-    FORMATS = ()
-
+class AudienceIndexView(ListingMixin, IndexView):
     @cached_property
     def columns(self) -> list[Column]:
         # Without bulk actions: "select all" goes past the filter, and audiences are few.
@@ -283,16 +281,8 @@ class AudienceIndexView(IndexView):
             ),
         ]
 
-    def paginate_queryset(self, queryset: QuerySet[Audience], page_size: int) -> Any:
-        paginator, page, rows, others = super().paginate_queryset(queryset, page_size)
-        page.object_list = rows = list(rows)
+    def decorate(self, rows: list[Audience]) -> None:
         self.programs = programs_naming(rows)
-        return paginator, page, rows, others
-
-    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
-        context["media"] += Media(css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]})
-        return context
 
 
 def _named(programs: Sequence[Program]) -> str:
@@ -348,6 +338,7 @@ class AudienceViewSet(SnippetViewSet):
     admin_url_namespace = NAMESPACE
     base_url_path = "referrals/audiences"
     index_view_class = AudienceIndexView
+    index_template_name = "wagtail_referrals/admin/snippet_listing.html"
     add_view_class = AudienceCreateView
     edit_view_class = AudienceEditView
     create_template_name = "wagtail_referrals/admin/audience_create.html"

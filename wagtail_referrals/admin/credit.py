@@ -14,7 +14,7 @@ import django_filters
 from django import forms
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
+from django.db.models import Exists, F, Min, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -27,7 +27,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 from wagtail.admin import messages
-from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.views import generic
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
@@ -36,17 +36,21 @@ from wagtail.admin.widgets.button import HeaderButton
 from wagtail.log_actions import LogFormatter
 
 from wagtail_referrals import conf, credit, people
+from wagtail_referrals.admin.filters import SiteDatesFilter
 from wagtail_referrals.admin.listing import (
     MINOR,
     Column,
+    CurrencyColumn,
     MomentColumn,
+    MoneyColumn,
     RecordColumn,
     RecordIndexView,
     RecordViewSet,
+    keys_of,
     users_like,
 )
 from wagtail_referrals.admin.words import order_url, person, reward_words
-from wagtail_referrals.credit.models import Account, Entry
+from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
 from wagtail_referrals.rewards.models import Reward
 
 ACCOUNTS: Final = "wagtail_referrals_accounts"
@@ -56,6 +60,8 @@ MOST_ENTRIES: Final = 100
 MOST_LOTS: Final = 50
 # How long somebody may think that a correction did not work, and send it once more.
 A_MOMENT: Final = timedelta(minutes=15)
+# No row has a larger number, and databases refuse to look for one.
+LARGEST_KEY: Final = 2**63 - 1
 # What one correction may come to. More was hardly meant, and has to fit the columns of the ledger.
 MOST: Final = Decimal("9999999.99")
 
@@ -69,6 +75,14 @@ def currency_choices() -> list[tuple[str, str]]:
     return [(code, credit.unit_name(code)) for code in conf.units()]
 
 
+# By the days until then.
+EXPIRING: Final = [
+    ("7", _("within 7 days")),
+    ("30", _("within 30 days")),
+    ("90", _("within 90 days")),
+]
+
+
 class AccountFilterSet(WagtailFilterSet):
     currency = django_filters.ChoiceFilter(label=_("Currency"), choices=currency_choices)
     shortfall = django_filters.BooleanFilter(
@@ -78,9 +92,26 @@ class AccountFilterSet(WagtailFilterSet):
         widget=BooleanRadioSelect,
     )
 
+    set_aside = django_filters.BooleanFilter(
+        label=_("Set aside"), method="filter_set_aside", widget=BooleanRadioSelect
+    )
+    expiring = django_filters.ChoiceFilter(
+        label=_("Expires"), method="filter_expiring", choices=EXPIRING, widget=forms.RadioSelect
+    )
+
     class Meta:
         model = Account
         fields: list[str] = []
+
+    def filter_set_aside(self, queryset: Any, name: str, value: bool | None) -> Any:
+        if value is None:
+            return queryset
+        return queryset.filter(reserved__gt=0) if value else queryset.filter(reserved=0)
+
+    def filter_expiring(self, queryset: Any, name: str, value: str) -> Any:
+        until = timezone.now() + timedelta(days=int(value))
+        lots = Lot.objects.filter(account=OuterRef("pk"), remaining__gt=0, expires_at__lte=until)
+        return queryset.filter(Exists(lots))
 
     def filter_shortfall(self, queryset: Any, name: str, value: bool | None) -> Any:
         return (
@@ -95,33 +126,35 @@ class AccountFilterSet(WagtailFilterSet):
 class AccountIndexView(RecordIndexView):
     related = ("user",)
     search_fields = ("user",)
+    spare = ("expires_at",)
 
     @cached_property
     def columns(self) -> list[Any]:
 
         def money(name: str, label: Any) -> Column:
-            return Column(
-                name,
-                label=label,
-                sort_key=name,
-                accessor=lambda account: credit.format_money(getattr(account, name), account.currency),
-            )
+            return MoneyColumn(name, label=label, sort_key=name, currency="currency")
 
         return [
             RecordColumn("user", label=_("Customer"), accessor=customer, get_url=self.get_inspect_url),
-            Column(
-                "currency",
-                label=_("Currency"),
-                sort_key="currency",
-                accessor=lambda account: credit.unit_name(account.currency),
-            ),
+            CurrencyColumn("currency", label=_("Currency"), sort_key="currency", currency="currency"),
             money("balance", _("Balance")),
             money("reserved", _("Set aside")),
             money("shortfall", _("Still to recover")),
+            MomentColumn(
+                "expires_at",
+                label=_("Expires next"),
+                accessor=lambda account: self.expiries.get(account.pk),
+            ),
         ]
 
+    def decorate(self, rows: list[Account]) -> None:
+        self.expiries: dict[int, Any] = {}
+        if self.shows("expires_at"):
+            lots = Lot.objects.filter(account__in=rows, remaining__gt=0, expires_at__isnull=False)
+            self.expiries = dict(lots.order_by().values_list("account").annotate(Min("expires_at")))
+
     def find(self, text: str) -> Q:
-        return Q(user__in=users_like(text).values("pk"))
+        return Q(user__in=keys_of(users_like(text)))
 
 
 class AccountInspectView(generic.InspectView):
@@ -517,14 +550,16 @@ def signed(amount: Any, currency: str) -> str:
 
 class EntryFilterSet(WagtailFilterSet):
     kind = django_filters.MultipleChoiceFilter(
-        label=_("Movement"), choices=Entry.Kind.choices, widget=forms.CheckboxSelectMultiple
+        distinct=False, label=_("Movement"), choices=Entry.Kind.choices, widget=forms.CheckboxSelectMultiple
     )
     currency = django_filters.ChoiceFilter(
         label=_("Currency"), field_name="account__currency", choices=currency_choices
     )
-    created_at = django_filters.DateFromToRangeFilter(label=_("Date"), widget=DateRangePickerWidget)
+    created_at = SiteDatesFilter(label=_("Date"))
     # Where the page of an account leads to.
-    account = django_filters.NumberFilter(label=_("Credit account"), widget=forms.HiddenInput)
+    account = django_filters.NumberFilter(
+        label=_("Credit account"), widget=forms.HiddenInput, min_value=1, max_value=LARGEST_KEY
+    )
 
     class Meta:
         model = Entry
@@ -548,20 +583,10 @@ class EntryIndexView(RecordIndexView):
                 else None,
             ),
             Column("kind", label=_("Movement"), accessor="get_kind_display"),
-            Column(
-                "amount",
-                label=_("Balance"),
-                accessor=lambda entry: signed(entry.amount, entry.account.currency),
-            ),
-            Column(
-                "reserved_delta",
-                label=_("Set aside"),
-                accessor=lambda entry: signed(entry.reserved_delta, entry.account.currency),
-            ),
-            Column(
-                "shortfall_delta",
-                label=_("Still to recover"),
-                accessor=lambda entry: signed(entry.shortfall_delta, entry.account.currency),
+            MoneyColumn("amount", label=_("Balance"), words=signed, currency="account.currency"),
+            MoneyColumn("reserved_delta", label=_("Set aside"), words=signed, currency="account.currency"),
+            MoneyColumn(
+                "shortfall_delta", label=_("Still to recover"), words=signed, currency="account.currency"
             ),
             Column(
                 "order",
@@ -576,7 +601,9 @@ class EntryIndexView(RecordIndexView):
         return reverse(f"{ACCOUNTS}:inspect", args=[quote(entry.account_id)])
 
     def find(self, text: str) -> Q:
-        return Q(account__user__in=users_like(text).values("pk")) | Q(reservation__order_number=text)
+        return Q(account__in=keys_of(Account.objects.filter(user__in=keys_of(users_like(text))))) | Q(
+            reservation__in=keys_of(Reservation.objects.filter(order_number=text))
+        )
 
 
 class AccountViewSet(RecordViewSet):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
@@ -15,11 +13,17 @@ from wagtail_referrals.admin.advocates import AdvocateViewSet
 from wagtail_referrals.admin.audiences import AudienceViewSet
 from wagtail_referrals.admin.badges import BadgeViewSet
 from wagtail_referrals.admin.credit import AccountViewSet, EntryViewSet
-from wagtail_referrals.admin.policies import SUMMARY
-from wagtail_referrals.admin.programs import SUMMARY_URL, ProgramViewSet
+from wagtail_referrals.admin.leads import LeadViewSet
+from wagtail_referrals.admin.message_form import MessageTemplateViewSet
+from wagtail_referrals.admin.programs import ProgramViewSet
 from wagtail_referrals.admin.referrals import ReferralViewSet
+from wagtail_referrals.admin.requests import RequestViewSet
+from wagtail_referrals.admin.review import ReviewViewSet
 from wagtail_referrals.admin.rewards import RewardViewSet
+from wagtail_referrals.admin.sent_messages import SentMessageViewSet
+from wagtail_referrals.admin.sequences import SequenceViewSet
 from wagtail_referrals.admin.terms import TermsViewSet
+from wagtail_referrals.admin.wall import FeaturedViewSet
 
 # Other packages that have something for marketing add their items to this hook.
 MARKETING_HOOK: Final = "register_marketing_menu_item"
@@ -30,10 +34,17 @@ class ReferralsGroup(SnippetViewSetGroup):
     """All our listings; a menu item each, for those who may see it."""
 
     items = (
+        ReviewViewSet,
         ProgramViewSet,
         AudienceViewSet,
         BadgeViewSet,
+        FeaturedViewSet,
         ReferralViewSet,
+        RequestViewSet,
+        LeadViewSet,
+        MessageTemplateViewSet,
+        SequenceViewSet,
+        SentMessageViewSet,
         AdvocateViewSet,
         RewardViewSet,
         AccountViewSet,
@@ -52,21 +63,6 @@ class ReferralsGroup(SnippetViewSetGroup):
         # Wagtail 7.4 does not know ``submenu_hook``.
         item.menu.register_hook_name = self.submenu_hook
         return item
-
-
-class SummaryMenuItem(MenuItem):
-    def is_shown(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(SUMMARY))
-
-
-def summary_item() -> MenuItem:
-    return SummaryMenuItem(
-        pgettext_lazy("referrals", "Summary"),
-        reverse(SUMMARY_URL),
-        name="referral-summary",
-        icon_name="table",
-        order=900,
-    )
 
 
 class MarketingMenuItem(SubmenuMenuItem):

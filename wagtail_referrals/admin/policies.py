@@ -9,13 +9,16 @@ from django.db.models import Model
 from wagtail.permission_policies import ModelPermissionPolicy
 
 from wagtail_referrals.credit.models import Account, Entry
+from wagtail_referrals.messages.models import Message
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import Terms
-from wagtail_referrals.referrals.models import Referral
+from wagtail_referrals.referrals.models import AttributionRequest, Purchase, Referral
 from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.tracking.models import Claim, Lead, Share, Visit
 from wagtail_referrals.wagtail_versions import register_permission_policy
 
 REVIEW: Final = "wagtail_referrals.review_referral"
+RETRY: Final = "wagtail_referrals.retry_reward"
 SUMMARY: Final = "wagtail_referrals.view_summary"
 
 
@@ -41,8 +44,17 @@ LIMITS: Final[dict[type[Model], tuple[str, ...]]] = {
     Entry: ("view",),
     Advocate: ("view", "change"),
     Referral: ("view",),
+    AttributionRequest: ("view",),
+    Purchase: ("view",),
     Reward: ("view",),
+    Share: ("view",),
+    Visit: ("view",),
+    Claim: ("view",),
+    # Whose it is may ask staff, too, to have it deleted.
+    Lead: ("view", "delete"),
     Terms: ("view",),
+    # Sending one again that failed.
+    Message: ("view", "change"),
 }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.forms.models import ModelChoiceIterator
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +37,12 @@ from wagtail_referrals.kinds import (
     reward_kinds,
     triggers,
 )
-from wagtail_referrals.programs import program_problems, rule_problems
+from wagtail_referrals.programs import (
+    audience_data,
+    new_audiences,
+    program_problems,
+    rule_problems,
+)
 from wagtail_referrals.programs.amounts import AmountsFormField
 from wagtail_referrals.programs.models import (
     Audience,
@@ -122,6 +128,45 @@ class ProgramTextForm(WagtailAdminModelForm):
     language = forms.ChoiceField(label=_("Language"), choices=language_choices)
 
 
+class AudienceChoices(ModelChoiceIterator):
+    """The audiences that there are; behind them those that are ready-made and not written yet."""
+
+    field: AudienceField
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        yield from super().__iter__()
+        for value, audience in self.field.ready_made.items():
+            yield value, gettext("%(audience)s (new)") % {"audience": audience}
+
+
+class AudienceField(forms.ModelChoiceField):
+    """An audience, or a ready-made one: that is unsaved until the program is saved, see ``ProgramFormMixin``."""
+
+    iterator = AudienceChoices
+    # Of the values of ready-made ones.
+    NEW = "new:"
+
+    def __init__(self, *args: Any, ready_made: Sequence[Audience] = (), **kwargs: Any) -> None:
+        self.ready_made = {self.NEW + audience_data(audience).version: audience for audience in ready_made}
+        super().__init__(*args, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, Audience) and value.pk is None:
+            return self.NEW + audience_data(value).version
+        return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value in self.ready_made:
+            return self.ready_made[value]
+        if isinstance(value, str) and value.startswith(self.NEW):
+            # Written since the form was opened, by the same form sent twice or by somebody else.
+            known: Any = self.queryset
+            for audience in known.prefetch_related("rules"):
+                if self.NEW + audience_data(audience).version == value:
+                    return audience
+        return super().to_python(value)
+
+
 class ProgramForm(WagtailAdminModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -143,9 +188,21 @@ class ProgramForm(WagtailAdminModelForm):
             # Nothing to choose. Where it was chosen before, it has to be seen to be taken back.
             del self.fields["credit_pays_renewals"]
         if "audience" in self.fields:
-            field = self.fields["audience"]
-            field.queryset = Audience.objects.filter(Q(live=True) | Q(pk=self.instance.audience_id))
-            field.empty_label = _("Everybody")
+            self.fields["audience"] = self._audience_field(self.fields["audience"])
+            ready = self.instance.audience
+            if not self.is_bound and ready is not None and ready.pk is None:
+                self.initial["audience"] = ready
+
+    def _audience_field(self, asked: forms.Field) -> AudienceField:
+        may_write = self.for_user is not None and self.for_user.has_perm("wagtail_referrals.add_audience")
+        return AudienceField(
+            Audience.objects.filter(Q(live=True) | Q(pk=self.instance.audience_id)),
+            ready_made=new_audiences() if may_write and self.instance.pk is None else (),
+            empty_label=_("Everybody"),
+            required=False,
+            label=asked.label,
+            help_text=asked.help_text,
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean()
@@ -156,18 +213,18 @@ class ProgramForm(WagtailAdminModelForm):
         return cleaned
 
     def save(self, commit: bool = True) -> Program:
-        self._keep_rule_keys()
+        self.keep_rule_keys()
         program: Program = super().save(commit)
         return program
 
-    def _keep_rule_keys(self) -> None:
+    def keep_rule_keys(self) -> None:
         """Give rules without a primary key their key back, each key once; others' keys are not taken."""
         formset = self.formsets.get("rules")
         if formset is None:
             return
         known = self._known_keys - {form.instance.key for form in formset.forms if form.instance.pk}
         for form in formset.forms:
-            key = form.cleaned_data.get("rule_key")
+            key = getattr(form, "cleaned_data", {}).get("rule_key")
             if form.instance.pk is None and key in known:
                 form.instance.key = key
                 known.discard(key)
@@ -276,13 +333,17 @@ def program_edit_handler() -> TabbedInterface:
             ObjectList(
                 [
                     FieldPanel("name"),
-                    FieldPanel("audience"),
+                    FieldPanel("audience", classname="referral-narrow"),
                     RowsPanel(
                         "rules",
                         panels=RULE_PANELS,
                         row_form_class=ProgramRuleForm,
                         heading=_("Who gets what, and when"),
                         label=_("reward"),
+                        help_text=_(
+                            "Each reward is a line of the sentence above: one side gets one thing at one moment. Your "
+                            "customer is who sends the link, the friend is who follows it."
+                        ),
                     ),
                     MultiFieldPanel(
                         [
@@ -318,7 +379,6 @@ def program_edit_handler() -> TabbedInterface:
             ),
             ObjectList(
                 [
-                    FieldPanel("precedence"),
                     FieldPanel("site"),
                     FieldPanel("landing_page"),
                     FieldPanel("clawback_days"),
@@ -374,8 +434,9 @@ def submitted(form: ProgramForm) -> tuple[Program, list[ProgramRule]]:
     program = Program(
         **{name: value for name, value in form.cleaned_data.items() if name in names and value is not None}
     )
+    form.keep_rule_keys()
     rules = [
-        _read_row(ProgramRule, row.cleaned_data)
+        _read_row(ProgramRule, row.cleaned_data | {"key": row.instance.key})
         for row in form.formsets["rules"].forms
         if hasattr(row, "cleaned_data") and not row.cleaned_data.get("DELETE")
     ]

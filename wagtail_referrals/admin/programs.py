@@ -3,56 +3,79 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.utils import unquote
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from wagtail.admin import messages
 from wagtail.admin.staticfiles import versioned_static
-from wagtail.admin.ui.tables import Column, StatusTagColumn
+from wagtail.admin.ui.tables import Column, StatusTagColumn, Table
+from wagtail.admin.ui.tables.orderable import OrderableTableMixin, OrderingColumn
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import Button, HeaderButton
+from wagtail.log_actions import log
+from wagtail.models import Revision, WorkflowState
 from wagtail.snippets.views.snippets import (
     ConfirmWorkflowCancellationView,
     CopyView,
     CreateView,
     EditView,
     IndexView,
+    ReorderView,
     SnippetViewSet,
+    UnpublishView,
 )
 
-from wagtail_referrals.admin.listing import MINOR
+from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form, submitted
+from wagtail_referrals.admin.replay import ReplayView
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.programs import (
     Preset,
     ProgramState,
+    audience_data,
+    audience_words,
+    date_notes,
     draft_data,
     forbidden_hints,
     friend_notes,
+    last_place,
+    move_program,
+    order_hints,
+    place_of_new,
     presets,
     program_audience_hints,
     program_hints,
     program_states,
     sentence,
+    write_audience,
 )
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText
 
 NAMESPACE = "wagtail_referrals_programs"
 SUMMARY_URL = "wagtail_referrals_summary"
+# More programs than anybody has: they are dragged on one page.
+MANY = 1000
 
 
 def latest_name(program: Program) -> str:
@@ -65,42 +88,130 @@ def in_words(program: Program) -> str:
     return " ".join([sentence(draft_data(program)), *forbidden_hints(program.rules.all())])
 
 
-class ProgramIndexView(IndexView):
-    # Exports of whole tables are not offered.
-    FORMATS = ()
+class StateColumn(StatusTagColumn):
+    """What became of the program, and below it what is to come: dates, drafts, a review."""
+
+    cell_template_name = "wagtail_referrals/admin/program_state_cell.html"
+
+    def __init__(self, name: str, *, details: Callable[[Program], list[str]], **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        self.details = details
+
+    def get_cell_context_data(self, instance: Program, parent_context: dict[str, Any]) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
+        return context | {"details": self.details(instance)}
+
+
+def day_words(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+
+
+def waiting_versions(programs: Iterable[Program]) -> dict[str, datetime]:
+    """When a version that waits for its day will be published, by the primary key of its program as text. One query."""
+    waiting = Revision.objects.filter(
+        base_content_type=ContentType.objects.get_for_model(Program),
+        object_id__in=[str(program.pk) for program in programs],
+        approved_go_live_at__isnull=False,
+    )
+    return dict(waiting.order_by("-approved_go_live_at").values_list("object_id", "approved_go_live_at"))
+
+
+def reviews(programs: Iterable[Program]) -> dict[str, WorkflowState]:
+    """The workflow that each is in, by its primary key as text. One query; none where workflows are switched off."""
+    if not getattr(settings, "WAGTAIL_WORKFLOW_ENABLED", True):
+        return {}
+    active = WorkflowState.objects.active().filter(
+        base_content_type=ContentType.objects.get_for_model(Program),
+        object_id__in=[str(program.pk) for program in programs],
+    )
+    return {state.object_id: state for state in active.select_related("current_task_state__task")}
+
+
+class PlaceColumn(OrderingColumn):
+    """The handle to drag a program by. There is no other order to switch to."""
+
+    header_template_name = "wagtail_referrals/admin/place_header.html"
+
+
+class ProgramTable(OrderableTableMixin, Table):
+    ordering_column = PlaceColumn("ordering", width="80px")
+
+
+class ProgramIndexView(ListingMixin, IndexView):
+    """In the editor's order, which is changed by dragging. Programs are few: they stand on one page."""
+
+    # What was moved would be offered first at once.
+    reorder_button = None
+    # Wagtail's own does not know the word's gender.
+    add_item_label = _("Add program")
+
+    def get_reorder_url(self) -> str | None:
+        if not self.user_has_permission("publish"):
+            return None
+        url: str | None = super().get_reorder_url()
+        return url
+
+    @cached_property
+    def show_ordering_column(self) -> bool:
+        # Positions are counted among all programs.
+        return not (self.is_searching or self.is_filtering) and self.get_reorder_url() is not None
+
+    @cached_property
+    def table_class(self) -> type[Table]:
+        return ProgramTable if self.show_ordering_column else Table
+
+    def get_paginate_by(self, queryset: QuerySet[Program]) -> int:
+        return MANY
+
+    def order_queryset(self, queryset: QuerySet[Program]) -> QuerySet[Program]:
+        return queryset.order_by("precedence", "pk")
 
     @cached_property
     def columns(self) -> list[Column]:
         # Without bulk actions: "select all" goes past the filter, and programs are few.
+        name = self._get_title_column("name", accessor=latest_name, classname="referral-title", width="26%")
+        # There is one order.
+        name.sort_key = None
         return [
-            self._get_title_column("name", accessor=latest_name, classname="referral-title", width="26%"),
-            Column("sentence", label=_("In words"), accessor=in_words),
-            StatusTagColumn(
+            name,
+            Column("sentence", label=_("In words"), accessor=in_words, classname=MINOR),
+            StateColumn(
                 "state",
                 label=_("State"),
                 accessor=lambda program: self.states[program.pk].label,
                 primary=lambda program: self.states[program.pk] == ProgramState.OPEN,
-                width="12%",
-            ),
-            Column(
-                "precedence",
-                label=pgettext_lazy("position", "Order"),
-                sort_key="precedence",
-                width="8%",
-                classname=MINOR,
+                details=self.details,
+                width="18%",
             ),
         ]
 
-    def paginate_queryset(self, queryset: QuerySet[Program], page_size: int) -> Any:
-        paginator, page, rows, others = super().paginate_queryset(queryset, page_size)
-        page.object_list = rows = list(rows)
-        self.states = program_states(rows)
-        return paginator, page, rows, others
+    def details(self, program: Program) -> list[str]:
+        """What is to come, a line each."""
+        found, state, key = [], self.states[program.pk], str(program.pk)
+        opens = self.waiting.get(key) or (program.go_live_at if state == ProgramState.SCHEDULED else None)
+        if opens is not None:
+            when = {"date": day_words(opens)}
+            found.append(
+                gettext("changes come on %(date)s") % when
+                if program.live
+                else gettext("opens on %(date)s") % when
+            )
+        elif program.live and program.has_unpublished_changes:
+            found.append(gettext("has changes that are not published"))
+        if program.expire_at is not None and state in (ProgramState.OPEN, ProgramState.SCHEDULED):
+            found.append(gettext("ends on %(date)s") % {"date": day_words(program.expire_at)})
+        review = self.reviews.get(key)
+        if review is not None and review.status == WorkflowState.STATUS_NEEDS_CHANGES:
+            found.append(gettext("sent back: changes are wanted"))
+        elif review is not None:
+            task = review.current_task_state.task.name if review.current_task_state else ""
+            found.append(gettext("waits for approval: %(step)s") % {"step": task or gettext("workflow")})
+        return found
 
-    def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(*args, **kwargs)
-        context["media"] += Media(css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]})
-        return context
+    def decorate(self, rows: list[Program]) -> None:
+        self.states = program_states(rows)
+        self.waiting = waiting_versions(rows)
+        self.reviews = reviews(rows)
 
     @cached_property
     def header_buttons(self) -> list[Any]:
@@ -117,12 +228,25 @@ class ProgramIndexView(IndexView):
         return buttons
 
 
-def all_hints(program: Program, rules: list[ProgramRule]) -> list[str]:
-    """What an editor should think about, of the program and of the audience that it is for."""
-    hints = program_hints(program, rules)
+def all_hints(program: Program, rules: list[ProgramRule], saved: Program) -> list[str]:
+    """What an editor should think about, of the program, its place and the audience that it is for.
+
+    ``saved`` is the row, whatever has been typed since.
+    """
+    hints = program_hints(program, rules) + order_hints(program, saved)
     if program.audience is not None:
         hints += program_audience_hints(program.audience)
     return hints
+
+
+def all_notes(program: Program, rules: list[ProgramRule]) -> list[str]:
+    """What an editor should know: who the audience is, what the shop says of the rewards, when it opens and ends."""
+    notes = [*friend_notes(rules), *date_notes(program)]
+    if program.audience is not None:
+        data = audience_data(program.audience)
+        words = {"audience": data.name, "words": audience_words(data)}
+        notes.insert(0, gettext("“%(audience)s”: %(words)s") % words)
+    return notes
 
 
 class ProgramFormMixin:
@@ -142,6 +266,10 @@ class ProgramFormMixin:
         pk = self.form.instance.pk
         return reverse(f"{NAMESPACE}:sentence", args=[pk] if pk else [])
 
+    def replay_url(self) -> str:
+        pk = self.form.instance.pk
+        return reverse(f"{NAMESPACE}:replay", args=[pk] if pk else [])
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)  # type: ignore[misc]
         # A form that was refused changed nothing yet: the sentence is that of what it says.
@@ -154,16 +282,34 @@ class ProgramFormMixin:
             css={"all": [versioned_static("wagtail_referrals/admin/admin.css")]},
         )
         context["sentence"] = sentence(draft_data(program))
-        context["hints"] = all_hints(program, rules)
-        context["notes"] = friend_notes(rules)
+        context["hints"] = all_hints(program, rules, self.form.instance)
+        context["notes"] = all_notes(program, rules)
         context["sentence_url"] = self.sentence_url()
+        context["replay_url"] = self.replay_url()
         context["form_rules_json"] = json.dumps(form_rules())
         return context
+
+    def save_instance(self) -> Any:
+        """With the ready-made audience that was chosen: it is published by who may publish audiences."""
+        chosen, user = self.form.cleaned_data.get("audience"), self.request.user
+        is_new = self.form.instance.pk is None
+        with transaction.atomic():
+            if is_new:
+                place = place_of_new(self.form.instance)
+                self.form.instance.precedence = last_place()
+            if chosen is not None and chosen.pk is None:
+                may_publish = user.has_perm("wagtail_referrals.publish_audience")
+                self.form.instance.audience = write_audience(chosen, user, publish=may_publish)
+            program = super().save_instance()  # type: ignore[misc]
+            if is_new:
+                move_program(program.pk, place)
+                program.refresh_from_db(fields=["precedence"])
+            return program
 
     def save_action(self) -> HttpResponse:
         response: HttpResponse = super().save_action()  # type: ignore[misc]
         if not self.expects_json_response:  # type: ignore[attr-defined]
-            for hint in all_hints(self.object, list(self.object.rules.all())):
+            for hint in all_hints(self.object, list(self.object.rules.all()), self.object):
                 messages.warning(self.request, hint)
         return response
 
@@ -175,11 +321,11 @@ class ProgramCreateView(ProgramFormMixin, CreateView):
         response: HttpResponse = super().get(request, *args, **kwargs)
         return response
 
-    @property
+    @cached_property
     def preset(self) -> Preset | None:
         key = self.request.GET.get("preset", "")
         known: Registry[Preset] = presets
-        return known.get(key) if key in known else None
+        return known.get(key) if key in known and self.may_start(known.get(key).program()) else None
 
     def choose(self, request: HttpRequest) -> HttpResponse:
         """The ready-made programs as cards, each with its sentence."""
@@ -188,11 +334,12 @@ class ProgramCreateView(ProgramFormMixin, CreateView):
                 "label": preset.label,
                 "description": preset.description,
                 "icon": preset.icon,
-                "sentence": self.words_of(preset),
-                "hints": forbidden_hints(preset.build().rules.all()),
+                "sentence": self.words_of(program),
+                "hints": forbidden_hints(program.rules.all()),
                 "url": f"{self.add_url}?preset={preset.key}",
             }
-            for preset in presets
+            for preset, program in ((preset, preset.program()) for preset in presets)
+            if self.may_start(program)
         ]
         return TemplateResponse(
             request,
@@ -205,14 +352,18 @@ class ProgramCreateView(ProgramFormMixin, CreateView):
             },
         )
 
+    def may_start(self, program: Program) -> bool:
+        """Not without the audience that it is for, where somebody else has to write that first."""
+        waits = program.audience is not None and program.audience.pk is None
+        return not waits or self.request.user.has_perm("wagtail_referrals.add_audience")
+
     @staticmethod
-    def words_of(preset: Preset) -> str:
-        program = preset.build()
+    def words_of(program: Program) -> str:
         return sentence(draft_data(program)) if program.rules.all() else ""
 
     def get_initial_form_instance(self) -> Program | None:
         if self.request.method == "GET" and self.preset is not None:
-            return self.preset.build()
+            return self.preset.program()
         return None
 
 
@@ -290,6 +441,27 @@ class ProgramCopyView(ProgramFormMixin, CopyView):
         return unsaved_copy(self.get_object().get_latest_revision_as_object())
 
 
+class ProgramReorderView(ReorderView):
+    """Wagtail's own counts on numbers that are all different."""
+
+    permission_required = "publish"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        program = get_object_or_404(Program, pk=unquote(str(kwargs.get("pk"))))
+        try:
+            position = int(request.GET.get("position", ""))
+        except ValueError:
+            # So says Wagtail: a move without a place is one to the end.
+            position = Program.objects.count()
+        move_program(program.pk, position)
+        log(program, "wagtail.reorder", user=request.user, data={"position": position})
+        return JsonResponse({"success": True})
+
+
+class ProgramUnpublishView(UnpublishView):
+    template_name = "wagtail_referrals/admin/program_unpublish.html"
+
+
 class ProgramConfirmCancellationView(PermissionCheckedMixin, ConfirmWorkflowCancellationView):
     """Wagtail's own asks nobody who they are."""
 
@@ -323,8 +495,8 @@ class SentenceView(PermissionCheckedMixin, View):
         return JsonResponse(
             {
                 "sentence": sentence(draft_data(program)),
-                "hints": all_hints(program, rules),
-                "notes": friend_notes(rules),
+                "hints": all_hints(program, rules, instance),
+                "notes": all_notes(program, rules),
             }
         )
 
@@ -337,13 +509,18 @@ class ProgramViewSet(SnippetViewSet):
     admin_url_namespace = NAMESPACE
     base_url_path = "referrals/programs"
     index_view_class = ProgramIndexView
+    index_template_name = "wagtail_referrals/admin/snippet_listing.html"
     add_view_class = ProgramCreateView
     edit_view_class = ProgramEditView
     copy_view_class = ProgramCopyView
+    reorder_view_class = ProgramReorderView
+    unpublish_view_class = ProgramUnpublishView
+    delete_template_name = "wagtail_referrals/admin/program_delete.html"
     confirm_workflow_cancellation_view_class = ProgramConfirmCancellationView
     create_template_name = "wagtail_referrals/admin/program_create.html"
     edit_template_name = "wagtail_referrals/admin/program_edit.html"
     ordering = "precedence"
+    sort_order_field = "precedence"
     search_fields = ("name",)
     # Nothing about programs is looked up through the reference index; it costs queries at every save.
     add_to_reference_index = False
@@ -363,9 +540,15 @@ class ProgramViewSet(SnippetViewSet):
     def sentence_view(self) -> Any:
         return self.construct_view(SentenceView, form_class=self.get_form_class())
 
+    @property
+    def replay_view(self) -> Any:
+        return self.construct_view(ReplayView, form_class=self.get_form_class())
+
     def get_urlpatterns(self) -> list[URLPattern]:
         return [
             *super().get_urlpatterns(),
+            path("replay/", self.replay_view, name="replay"),
+            path("replay/<int:pk>/", self.replay_view, name="replay"),
             path("sentence/", self.sentence_view, name="sentence"),
             path("sentence/<int:pk>/", self.sentence_view, name="sentence"),
         ]

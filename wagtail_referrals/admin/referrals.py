@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import django_filters
 from django import forms
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -24,12 +25,21 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from wagtail.admin import messages
-from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.ui.tables import StatusTagColumn
 from wagtail.admin.views import generic
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 
 from wagtail_referrals import credit
+from wagtail_referrals.admin.counts import REVIEW_COUNT, forget_count
+from wagtail_referrals.admin.filters import (
+    AudienceFilter,
+    LandingPageFilter,
+    LanguageFilter,
+    ReasonFilter,
+    ReferrerFilter,
+    SiteDatesFilter,
+)
 from wagtail_referrals.admin.listing import (
     MINOR,
     Column,
@@ -38,9 +48,20 @@ from wagtail_referrals.admin.listing import (
     RecordIndexView,
     RecordViewSet,
     advocates_like,
+    keys_of,
     users_like,
 )
-from wagtail_referrals.admin.policies import REVIEW
+from wagtail_referrals.admin.policies import RETRY, REVIEW
+from wagtail_referrals.admin.review import (
+    POSTPONE,
+    ReviewerMixin,
+    cases_of,
+    check_until,
+    decide,
+    seal_of,
+    settle_some,
+    until_field,
+)
 from wagtail_referrals.admin.terms import ProgramFilter, compare_url, version_choices
 from wagtail_referrals.admin.words import (
     advocate_name,
@@ -51,32 +72,116 @@ from wagtail_referrals.admin.words import (
     reward_posted,
     reward_words,
 )
+from wagtail_referrals.insights import days_with
 from wagtail_referrals.programs import count_differences, parse, sentence, versions_in_force
 from wagtail_referrals.programs.models import Terms
 from wagtail_referrals.referrals import event_words, events_of, reason_words
-from wagtail_referrals.referrals.models import Purchase, Referral
-from wagtail_referrals.rewards import settle
-from wagtail_referrals.trust import review
-from wagtail_referrals.trust.models import Decision
+from wagtail_referrals.referrals.models import TAKES_BACK, Purchase, Referral, TimelineEvent
+from wagtail_referrals.rewards import retry
+from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.tracking import CHANNELS
+from wagtail_referrals.tracking.models import Claim
+from wagtail_referrals.trust import latest_review, review
 
 NAMESPACE = "wagtail_referrals_referrals"
 
 
+# Those of the whole referral, see rewards/judge.py and trust/checks.py. Others belong to single rewards and requests.
+REASONS: Final = (
+    "order",
+    "other_products",
+    "payment",
+    "delivery",
+    "hold",
+    "review",
+    "same_address",
+    "own_link",
+    "existing_customer",
+    "advocate_blocked",
+    "reviewer",
+    "window",
+    "minimum",
+    "cap",
+    "friend_cap",
+    "budget",
+    "no_amount",
+    "not_first",
+    "had_already",
+    "no_customer",
+    "cancelled",
+    "refunded",
+    "below_minimum",
+)
+# By no way that is counted.
+NO_CHANNEL: Final = "-"
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    return [*((key, str(label)) for key, label in CHANNELS.items()), (NO_CHANNEL, gettext("not known"))]
+
+
+class FirstOrderFilter(SiteDatesFilter):
+    """By the date of the friend's first order."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        orders = Purchase.objects.order_by()
+        found = super().filter(orders, value)
+        if found is orders:
+            return qs
+        before = Q(placed_at__lt=OuterRef("placed_at")) | Q(
+            placed_at=OuterRef("placed_at"), pk__lt=OuterRef("pk")
+        )
+        earlier = Purchase.objects.filter(before, referral=OuterRef("referral")).order_by()
+        return qs.filter(pk__in=found.filter(~Exists(earlier)).values("referral"))
+
+
+class TakenBackFilter(SiteDatesFilter):
+    """By the date on which some of a reward was taken back."""
+
+    def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
+        events = TimelineEvent.objects.filter(kind__in=TAKES_BACK, data__has_key="amount").order_by()
+        found = super().filter(events, value)
+        return qs.filter(pk__in=found.values("referral")) if found is not events else qs
+
+
 class ReferralFilterSet(WagtailFilterSet):
     state = django_filters.MultipleChoiceFilter(
-        label=_("State"), choices=Referral.State.choices, widget=forms.CheckboxSelectMultiple
+        distinct=False, label=_("State"), choices=Referral.State.choices, widget=forms.CheckboxSelectMultiple
     )
     program = ProgramFilter("program_key")
     terms = django_filters.ChoiceFilter(label=_("Version of the terms"), choices=version_choices)
-    created_at = django_filters.DateFromToRangeFilter(label=_("Date"), widget=DateRangePickerWidget)
-    advocate = django_filters.CharFilter(label=_("Referrer"), method="filter_advocate")
+    reason = ReasonFilter(REASONS)
+    advocate = ReferrerFilter()
+    source = django_filters.MultipleChoiceFilter(
+        distinct=False,
+        label=_("Came by"),
+        field_name="claim__source",
+        choices=Claim.Source.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    channel = django_filters.ChoiceFilter(
+        label=_("Way of sharing"), choices=channel_choices, method="filter_channel"
+    )
+    page = LandingPageFilter()
+    language = LanguageFilter()
+    audience = AudienceFilter()
+    created_at = SiteDatesFilter(label=_("Date"))
+    registered_at = SiteDatesFilter(label=_("Registered"))
+    ordered_at = FirstOrderFilter(field_name="placed_at", label=_("First order"))
+    qualified_at = SiteDatesFilter(label=_("Qualified"))
+    taken_back_at = TakenBackFilter(field_name="created_at", label=_("Reward taken back"))
 
     class Meta:
         model = Referral
         fields: list[str] = []
 
-    def filter_advocate(self, queryset: QuerySet[Referral], name: str, value: str) -> QuerySet[Referral]:
-        return queryset.filter(advocate__in=advocates_like(value.strip()).values("pk"))
+    def filter_channel(self, queryset: QuerySet[Referral], name: str, value: str) -> QuerySet[Referral]:
+        if value == NO_CHANNEL:
+            return queryset.filter(Q(claim__visit=None) | Q(claim__visit__channel=""))
+        # Of a way that brought nobody, or few, only the days on which it did are looked at.
+        return queryset.filter(
+            days_with("referrals", "created_at", channel=value), claim__visit__channel=value
+        )
 
 
 def waits_for(referral: Referral) -> str:
@@ -91,8 +196,10 @@ def waits_for(referral: Referral) -> str:
 
 
 class ReferralIndexView(RecordIndexView):
-    related = ("advocate__user", "friend", "terms")
+    related = ("advocate__user", "friend")
+    shared = ("terms",)
     search_fields = ("pk",)
+    spare = ("source", "channel", "orders", "registered_at", "qualified_at", "hold_until")
 
     @cached_property
     def columns(self) -> list[Any]:
@@ -114,15 +221,44 @@ class ReferralIndexView(RecordIndexView):
                 primary=lambda referral: referral.state == Referral.State.TO_CHECK,
             ),
             Column("waits_for", label=_("Why"), accessor=waits_for),
+            Column("source", label=_("Came by"), accessor=self.source_words, classname=MINOR),
+            Column("channel", label=_("Way of sharing"), accessor=self.channel_words, classname=MINOR),
+            Column(
+                "orders",
+                label=_("Orders"),
+                accessor=lambda referral: ", ".join(self.orders.get(referral.pk, ())),
+                classname=MINOR,
+            ),
+            MomentColumn("registered_at", label=_("Registered")),
+            MomentColumn("qualified_at", label=_("Qualified")),
+            MomentColumn("hold_until", label=_("Waiting until")),
             MomentColumn("created_at", label=_("Date"), sort_key="created_at"),
         ]
 
+    def decorate(self, rows: list[Referral]) -> None:
+        self.claims: dict[int, Claim] = {}
+        if self.shows("source") or self.shows("channel"):
+            claims = Claim.objects.select_related("visit")
+            self.claims = claims.in_bulk([referral.claim_id for referral in rows])
+        self.orders: dict[int, list[str]] = {}
+        if self.shows("orders"):
+            found = Purchase.objects.filter(referral__in=rows).values_list("referral", "reference")
+            for referral_id, reference in found:
+                self.orders.setdefault(referral_id, []).append(reference)
+
+    def source_words(self, referral: Referral) -> str:
+        return str(self.claims[referral.claim_id].get_source_display())
+
+    def channel_words(self, referral: Referral) -> str:
+        visit = self.claims[referral.claim_id].visit
+        return str(CHANNELS.get(visit.channel, visit.channel)) if visit else ""
+
     def find(self, text: str) -> Q:
-        orders = Purchase.objects.filter(reference=text).values("referral")
+        users = keys_of(users_like(text))
         return (
-            Q(friend__in=users_like(text).values("pk"))
-            | Q(advocate__in=advocates_like(text).values("pk"))
-            | Q(pk__in=orders)
+            Q(friend__in=users)
+            | Q(advocate__in=keys_of(advocates_like(text, users)))
+            | Q(pk__in=keys_of(Purchase.objects.filter(reference=text), "referral"))
         )
 
 
@@ -206,6 +342,9 @@ class ReferralInspectView(generic.InspectView):
                     "amount": reward_amount(reward),
                     "posted": reward_posted(reward),
                     "reason": capfirst(reason_words(reward.reason)) if reward.reason else "",
+                    "retry_url": reverse(f"{NAMESPACE}:retry", args=[referral.pk, reward.pk])
+                    if reward.state == Reward.State.FAILED and user.has_perm(RETRY)
+                    else "",
                 }
                 for reward in referral.rewards.select_related("terms", "user").order_by("pk")
             ],
@@ -230,6 +369,16 @@ class ReferralInspectView(generic.InspectView):
             and (referral.state == Referral.State.TO_CHECK or latest is not None),
             latest=latest,
             review_url=reverse(f"{NAMESPACE}:review", args=[quote(referral.pk)]),
+            may_postpone=user.has_perm(REVIEW)
+            and referral.state == Referral.State.TO_CHECK
+            and latest is None,
+            postpone_url=reverse(f"{NAMESPACE}:postpone", args=[quote(referral.pk)]),
+            postponed_until=referral.postponed_until
+            if referral.postponed_until and referral.postponed_until > timezone.now()
+            else None,
+            tomorrow=timezone.localdate(timezone=timezone.get_default_timezone()) + timedelta(days=1),
+            seen=seal_of(referral),
+            case=cases_of([referral])[referral.pk] if referral.state == Referral.State.TO_CHECK else None,
             **kwargs,
         )
 
@@ -248,16 +397,12 @@ def changes_since(terms: Terms) -> dict[str, Any]:
     }
 
 
-def latest_review(referral: Referral) -> Decision | None:
-    return referral.decisions.filter(check_key="reviewer").order_by("-created_at", "-pk").first()
-
-
 class ReviewForm(forms.Form):
-    """``seen`` is the latest review that was on the reviewer's screen, 0 for none."""
+    """``seen`` is the seal of what was on the reviewer's screen."""
 
     outcome = forms.ChoiceField(choices=[("approve", ""), ("refuse", "")])
     note = forms.CharField(max_length=500, required=False)
-    seen = forms.IntegerField(min_value=0)
+    seen = forms.CharField(max_length=64)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -266,16 +411,28 @@ class ReviewForm(forms.Form):
         return cleaned
 
 
-class ReviewView(PermissionCheckedMixin, View):
-    """Approve or refuse what a check held. Two editors at once: the second one is told, and nothing is paid twice."""
+class PostponeForm(forms.Form):
+    """As ``ReviewForm``, for a day on which to ask again."""
+
+    until = until_field()
+    note = forms.CharField(max_length=500, required=False)
+    seen = forms.CharField(max_length=64)
+
+    def clean_until(self) -> date:
+        return check_until(self.cleaned_data["until"])
+
+
+# Each decision is a transaction of its own, also where the shop has one for every request: what follows is another.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class ReviewView(ReviewerMixin, View):
+    """Approve or refuse what a check held, or decide otherwise. Two editors at once: the second one is told, and
+    nothing is paid twice.
+    """
 
     model = Referral
-    permission_required = "view"
     http_method_names = ("post",)
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not request.user.has_perm(REVIEW):
-            raise PermissionDenied
         back = redirect(f"{NAMESPACE}:inspect", pk)
         form = ReviewForm(request.POST)
         if not form.is_valid():
@@ -286,22 +443,70 @@ class ReviewView(PermissionCheckedMixin, View):
             return back
         with transaction.atomic():
             referral = get_object_or_404(Referral.objects.select_for_update(no_key=True), pk=pk)
-            latest = latest_review(referral)
-            if (latest.pk if latest else 0) != form.cleaned_data["seen"]:
-                messages.warning(request, gettext("Somebody has decided in the meantime. Please look again."))
+            if seal_of(referral) != form.cleaned_data["seen"]:
+                messages.warning(
+                    request,
+                    gettext("Somebody has decided in the meantime, or it has changed. Please look again."),
+                )
                 return back
-            if latest is None and referral.state != Referral.State.TO_CHECK:
+            if latest_review(referral) is None and referral.state != Referral.State.TO_CHECK:
                 messages.warning(request, gettext("There is nothing to check here any more."))
                 return back
             review(
                 pk, form.cleaned_data["outcome"], actor=request.user, note=form.cleaned_data["note"].strip()
             )
-        settle(pk)
+        forget_count(REVIEW_COUNT)
+        waiting = settle_some([pk])
         if form.cleaned_data["outcome"] == "approve":
             messages.success(request, gettext("The referral was approved."))
         else:
             messages.success(request, gettext("The referral was refused."))
+        if waiting:
+            messages.warning(request, gettext("What follows from it is done at the next run of the sweep."))
         return back
+
+
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class PostponeView(ReviewerMixin, View):
+    """Ask later: the referral leaves the list of what is to be checked until that day."""
+
+    model = Referral
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        get_object_or_404(Referral, pk=pk)
+        form = PostponeForm(request.POST)
+        if form.is_valid():
+            try:
+                decide(request, POSTPONE, {pk: form.cleaned_data["seen"]}, form.cleaned_data)
+            except forms.ValidationError as error:
+                form.add_error("until", error)
+        if form.errors:
+            errors = form.errors.get("until")
+            messages.error(request, errors[0] if errors else gettext("Choose a day after today."))
+        return redirect(f"{NAMESPACE}:inspect", pk)
+
+
+class RetryView(PermissionCheckedMixin, View):
+    """Try again to give a reward that failed."""
+
+    model = Referral
+    permission_required = "view"
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest, pk: int, reward_pk: int) -> HttpResponse:
+        if not request.user.has_perm(RETRY):
+            raise PermissionDenied
+        reward = get_object_or_404(Reward, pk=reward_pk, referral=pk)
+        if reward.state != Reward.State.FAILED:
+            messages.warning(request, gettext("This reward has not failed, or was given meanwhile."))
+        elif retry(reward.pk, actor=request.user):
+            messages.success(request, gettext("It worked this time."))
+        else:
+            messages.error(
+                request, gettext("It failed again, and is tried again by itself. Tell whoever runs the site.")
+            )
+        return redirect(f"{NAMESPACE}:inspect", pk)
 
 
 class ReferralViewSet(RecordViewSet):
@@ -321,4 +526,6 @@ class ReferralViewSet(RecordViewSet):
         return [
             *super().get_urlpatterns(),
             path("review/<int:pk>/", self.construct_view(ReviewView), name="review"),
+            path("postpone/<int:pk>/", self.construct_view(PostponeView), name="postpone"),
+            path("retry/<int:pk>/<int:reward_pk>/", self.construct_view(RetryView), name="retry"),
         ]

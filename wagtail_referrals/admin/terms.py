@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -24,8 +25,11 @@ from wagtail.admin.ui.tables import StatusTagColumn
 from wagtail.admin.views import generic
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
+from wagtail.admin.widgets import BooleanRadioSelect
 from wagtail.admin.widgets.button import HeaderButton
 
+from wagtail_referrals.admin.columns import FileColumn
+from wagtail_referrals.admin.filters import SiteDatesFilter
 from wagtail_referrals.admin.listing import (
     MINOR,
     Column,
@@ -75,9 +79,21 @@ class ProgramFilter(django_filters.ChoiceFilter):
 class TermsFilterSet(WagtailFilterSet):
     program = ProgramFilter("program_key")
 
+    in_force = django_filters.BooleanFilter(
+        label=pgettext_lazy("terms", "In force"), method="filter_in_force", widget=BooleanRadioSelect
+    )
+    created_at = SiteDatesFilter(label=pgettext_lazy("terms", "Published"))
+
     class Meta:
         model = Terms
         fields: list[str] = []
+
+    def filter_in_force(self, queryset: QuerySet[Terms], name: str, value: bool | None) -> QuerySet[Terms]:
+        if value is None:
+            return queryset
+        keys = Terms.objects.order_by().values_list("program_key", flat=True).distinct()
+        in_force = versions_in_force(keys)
+        return queryset.filter(pk__in=in_force) if value else queryset.exclude(pk__in=in_force)
 
 
 class TermsIndexView(RecordIndexView):
@@ -151,6 +167,10 @@ class StandingColumn(Column):
 
     cell_template_name = "wagtail_referrals/admin/standing_cell.html"
 
+    def export_columns(self) -> Iterator[FileColumn]:
+        yield FileColumn(self.label, lambda terms: self.get_value(terms).referrals)
+        yield FileColumn(_("Invitations"), lambda terms: self.get_value(terms).claims)
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -181,15 +201,7 @@ def standings(versions: list[Terms], viewer: Any) -> dict[int, Standing]:
         .annotate(Max("number"))
     )
     in_force = versions_in_force(keys)
-    counts = dict(
-        Referral.objects.filter(terms__in=ids).order_by().values_list("terms").annotate(count=Count("pk"))
-    )
-    claims = dict(
-        Claim.objects.filter(terms__in=ids, referral=None)
-        .order_by()
-        .values_list("terms")
-        .annotate(Count("pk"))
-    )
+    counts, saved = _by_terms(Referral, ids), _by_terms(Claim, ids)
     published = publishers(versions)
     may_see = viewer.has_perm("wagtail_referrals.view_referral")
     return {
@@ -200,11 +212,18 @@ def standings(versions: list[Terms], viewer: Any) -> dict[int, Standing]:
             referrals_url=f"{reverse('wagtail_referrals_referrals:index')}?terms={terms.pk}"
             if may_see
             else "",
-            claims=claims.get(terms.pk, 0),
+            # A referral is made of one of them, and has its terms.
+            claims=saved.get(terms.pk, 0) - counts.get(terms.pk, 0),
             publisher=person(published[terms.pk].user) if terms.pk in published else "",
         )
         for terms in versions
     }
+
+
+def _by_terms(model: Any, ids: list[int]) -> dict[int, int]:
+    """How many rows there are of each. Counted from the index of ``terms``, so nothing else of them is asked."""
+    rows = model.objects.filter(terms__in=ids).order_by()
+    return dict(rows.values_list("terms").annotate(Count("terms")))
 
 
 def compare_url(program_key: Any, before: int | None = None, after: int | None = None) -> str:

@@ -7,7 +7,7 @@ An app adds a part of its own from its ``AppConfig.ready()``::
 
 from wagtail_referrals.audit.findings import Check, Finding, Problem, Run, amount_finding, checks, plain
 from wagtail_referrals.audit.parts import register_parts
-from wagtail_referrals.audit.run import audit
+from wagtail_referrals.audit.run import audit, one_look
 from wagtail_referrals.audit.safeguards import find_constraints
 
 register_parts()
@@ -21,5 +21,6 @@ __all__ = [
     "audit",
     "checks",
     "find_constraints",
+    "one_look",
     "plain",
 ]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from wagtail_referrals.audit import ledger, postings, promises, safeguards, verdicts
+from wagtail_referrals.audit import (
+    figures,
+    ledger,
+    postings,
+    promises,
+    recognition,
+    requests,
+    safeguards,
+    verdicts,
+)
 from wagtail_referrals.audit.findings import Check, checks
 
 
@@ -15,5 +24,8 @@ def register_parts() -> None:
         Check("postings", _("Rewards and their movements"), postings.find, postings.rows),
         Check("verdicts", _("Rewards and their orders"), verdicts.find, verdicts.rows),
         Check("promises", _("Budgets, invitations and discounts"), promises.find, promises.rows),
+        Check("requests", _("Requests about orders"), requests.find, requests.rows),
+        Check("recognition", _("Leaderboards and badges"), recognition.find, recognition.rows),
+        Check("figures", _("Figures by day"), figures.find, figures.rows),
     ):
         checks.register(check)

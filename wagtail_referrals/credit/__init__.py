@@ -40,20 +40,24 @@ if TYPE_CHECKING:
     )
     from wagtail_referrals.credit.endings import Ending, all_endings, endings_of, last_day
     from wagtail_referrals.credit.expiry import expire, expire_reservations
-    from wagtail_referrals.credit.grants import adjust, claw_back, grant
+    from wagtail_referrals.credit.grants import Grants, adjust, claw_back, grant
     from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
+    from wagtail_referrals.credit.prepared import PreparedRead
     from wagtail_referrals.credit.refunds import captured_amount, refund
     from wagtail_referrals.credit.reservations import active_reservation, capture, release, reserve, withdraw
+    from wagtail_referrals.credit.together import update_together
 
 # Django imports this package before any model can be imported, so what needs the models is imported at its first use.
 _MODULES = {
     "accounts": ("account_of", "accounts_of", "available", "entries_of", "expiring_lots", "lock_accounts"),
     "endings": ("Ending", "all_endings", "endings_of", "last_day"),
     "expiry": ("expire", "expire_reservations"),
-    "grants": ("adjust", "claw_back", "grant"),
+    "grants": ("Grants", "adjust", "claw_back", "grant"),
     "models": ("Account", "Entry", "Lot", "Reservation"),
+    "prepared": ("PreparedRead",),
     "refunds": ("captured_amount", "refund"),
     "reservations": ("active_reservation", "capture", "release", "reserve", "withdraw"),
+    "together": ("update_together",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
@@ -61,9 +65,11 @@ __all__ = [
     "Account",
     "Ending",
     "Entry",
+    "Grants",
     "InsufficientCredit",
     "Lot",
     "NothingToRefund",
+    "PreparedRead",
     "Reservation",
     "account_of",
     "accounts_of",
@@ -91,6 +97,7 @@ __all__ = [
     "release",
     "reserve",
     "unit_name",
+    "update_together",
     "withdraw",
 ]
 

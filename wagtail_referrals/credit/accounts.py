@@ -11,7 +11,7 @@ from django.db.models import DecimalField, F, OuterRef, QuerySet, Subquery, Sum,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from wagtail_referrals.credit.books import ZERO, locked, user_id_of
+from wagtail_referrals.credit.books import ZERO, locked, open_account, user_id_of
 from wagtail_referrals.credit.models import Account, Entry, Lot
 from wagtail_referrals.credit.money import quantize
 
@@ -50,14 +50,19 @@ def expiring_lots(
     return lots.select_related("account").order_by("expires_at", "pk")
 
 
-def lock_accounts(owners: Iterable[tuple[Any, str]]) -> None:
+def lock_accounts(owners: Iterable[tuple[Any, str]]) -> dict[tuple[Any, str], Account]:
     """Lock the accounts of these (user, currency), in the order of the ledger, until the transaction ends.
 
     For a transaction that posts to several accounts: two of them could otherwise wait for each other. Accounts that
-    do not exist are made. Must run inside ``transaction.atomic``.
+    do not exist are made. Must run inside ``transaction.atomic``. The accounts by (key of the user, currency), as
+    ``Grants`` takes them.
     """
     named = ((user_id_of(user), currency) for user, currency in owners)
     wanted = {(user_id, currency) for user_id, currency in named if user_id is not None}
+    if len(wanted) == 1:
+        # One is locked before it is known whether it is there: whoever has to make it holds no other.
+        (owner,) = wanted
+        return {owner: open_account(*owner)}
     found = Account.objects.filter(user_id__in={user_id for user_id, _ in wanted})
     known = {(account.user_id, account.currency): account.pk for account in found}
     missing = sorted(wanted - known.keys(), key=str)
@@ -68,7 +73,8 @@ def lock_accounts(owners: Iterable[tuple[Any, str]]) -> None:
         )
         known = {(account.user_id, account.currency): account.pk for account in found.all()}
     keys = [known[owner] for owner in wanted if owner in known]
-    list(locked(Account.objects.filter(pk__in=keys).order_by("pk")).values_list("pk"))
+    rows = locked(Account.objects.filter(pk__in=keys).order_by("pk"))
+    return {(account.user_id, account.currency): account for account in rows}
 
 
 def _accounts(user: Any, now: datetime | None) -> QuerySet[Account]:

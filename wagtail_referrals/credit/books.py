@@ -5,7 +5,7 @@ Every change goes through ``Books.move``, which writes the entry and the sums to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from django.db.models import F, QuerySet, Subquery
 from wagtail_referrals.credit.models import Account, Entry, Lot, Reservation
 from wagtail_referrals.credit.money import has_lost_decimals, quantize
 from wagtail_referrals.credit.prepared import PreparedRead
+from wagtail_referrals.credit.together import update_together
 
 ZERO = Decimal("0.00")
 Row = TypeVar("Row", bound=models.Model)
@@ -46,7 +47,19 @@ def find_account(user_id: Any, currency: str) -> Account | None:
     """The account, locked; ``None`` if there is none."""
     if user_id is None:
         return None
-    return locked(Account.objects.filter(user_id=user_id, currency=currency)).first()
+    return next(iter(_one_account(user_id=user_id, currency=currency)), None)
+
+
+def _account_of(user_id: Any, currency: Any) -> QuerySet[Account]:
+    return locked(Account.objects.filter(user_id=user_id, currency=currency))
+
+
+_one_account = PreparedRead(
+    Account,
+    _account_of,
+    user_id=Account._meta.get_field("user"),
+    currency=Account._meta.get_field("currency"),
+)
 
 
 def open_account(user_id: Any, currency: str) -> Account:
@@ -291,21 +304,22 @@ class Books:
         return True
 
     def write(self) -> None:
-        """Bring everything to the database, once: three statements, however many lots, and one for each new lot."""
-        for lot in self._new_lots:
-            lot.save(force_insert=True)
-        Entry.objects.bulk_create(self._entries)
-        changed = list(self._changed.values())
-        if len(changed) == 1:
-            Lot.objects.filter(pk=changed[0].pk).update(
-                remaining=changed[0].remaining, reserved=changed[0].reserved, expires_at=changed[0].expires_at
-            )
-        elif changed:
-            Lot.objects.bulk_update(changed, ["remaining", "reserved", "expires_at"])
-        # By value, not by F(): SQLite would add as floats. The lock makes it safe.
-        Account.objects.filter(pk=self.account.pk).update(
-            balance=self.account.balance, reserved=self.account.reserved, shortfall=self.account.shortfall
-        )
+        """Bring everything to the database, once: three statements, and one more for lots that were there before."""
+        write_together([self])
+
+
+def write_together(several: Sequence[Books]) -> None:
+    """Bring the books of several accounts to the database, in as many statements as those of one."""
+    lots = [lot for books in several for lot in books._new_lots]
+    if len(lots) == 1:
+        lots[0].save(force_insert=True)
+    elif lots:
+        Lot.objects.bulk_create(lots)
+    Entry.objects.bulk_create([entry for books in several for entry in books._entries])
+    changed = [lot for books in several for lot in books._changed.values()]
+    update_together(changed, ["remaining", "reserved", "expires_at"])
+    # By value, not by F(): SQLite would add as floats. The lock makes it safe.
+    update_together([books.account for books in several], ["balance", "reserved", "shortfall"])
 
 
 def free(lot: Lot) -> Decimal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from wagtail_referrals.credit.books import (
     positive,
     posted,
     user_id_of,
+    write_together,
 )
 from wagtail_referrals.credit.errors import InsufficientCredit
 from wagtail_referrals.credit.models import Account, Entry, Lot
@@ -47,10 +49,51 @@ def grant(
     if first is not None:
         return first
     books = Books(account, now or timezone.now())
+    entry = _enter(books, amount, key, source=source, expires_at=expires_at)
+    books.write()
+    return entry
+
+
+class Grants:
+    """Grants into accounts from ``lock_accounts``, collected to be written together: for who settles many.
+
+    From the lock to ``write`` nothing else may move these accounts. Keys are to be new: ``write`` raises
+    ``IntegrityError`` where one is not, and then, as with any other error, all of the transaction has to be undone.
+    """
+
+    def __init__(self, accounts: Mapping[tuple[Any, str], Account]) -> None:
+        self._accounts = accounts
+        self._books: dict[int, Books] = {}
+
+    def add(
+        self,
+        *,
+        user: Any,
+        currency: str,
+        amount: Decimal,
+        key: str,
+        source: str = "",
+        expires_at: datetime | None = None,
+        now: datetime,
+    ) -> bool:
+        """As ``grant``. ``False``, and nothing is done, where the account is none of those that were locked."""
+        account = self._accounts.get((user_id_of(user), currency))
+        if account is None:
+            return False
+        books = self._books.setdefault(account.pk, Books(account, now))
+        _enter(books, positive(amount, currency), key, source=source, expires_at=expires_at)
+        return True
+
+    def write(self) -> None:
+        """Three statements, however many grants; one more for each account with a shortfall."""
+        write_together(list(self._books.values()))
+        self._books = {}
+
+
+def _enter(books: Books, amount: Decimal, key: str, *, source: str, expires_at: datetime | None) -> Entry:
     lot = books.add_lot(source=source, amount=amount, expires_at=expires_at)
     entry = books.move(Entry.Kind.GRANT, key, lot=lot, amount=amount)
     books.recover(key)
-    books.write()
     return entry
 
 

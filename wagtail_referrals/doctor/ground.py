@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Any, Final
 
 from django.conf import settings
@@ -13,12 +14,15 @@ from django.utils.module_loading import import_string
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from wagtail.models import Site
 
+from wagtail_referrals import insights
 from wagtail_referrals.credit import triggers
 from wagtail_referrals.doctor.findings import Finding, broken, fine, look
 from wagtail_referrals.doctor.trial import Trial
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward, SweepRun
+from wagtail_referrals.site.settings import sender_of
 from wagtail_referrals.tracking import ReferralMiddleware
 
 # Our own tag, and the one of checks that ask the database, some of which are ours.
@@ -93,12 +97,15 @@ def _middleware() -> Iterator[Finding]:
 
 
 def _mail() -> Iterator[Finding]:
-    sender = str(settings.DEFAULT_FROM_EMAIL)
-    if not sender or sender == "webmaster@localhost":
+    site = Site.objects.filter(is_default_site=True).first()
+    sender = sender_of(site.pk if site is not None else None) or str(settings.DEFAULT_FROM_EMAIL)
+    if not sender or parseaddr(sender)[1] == "webmaster@localhost":
         yield look(
             _("Mails about rewards come from %(sender)s: most mailboxes refuse that.")
             % {"sender": sender or "-"},
-            _("Set DEFAULT_FROM_EMAIL to an address of the shop."),
+            _(
+                "Set DEFAULT_FROM_EMAIL to an address of the shop, or give one in Settings > Referral programs."
+            ),
         )
     # The doctor has put its own backend in the place of the shop's.
     backend = str(_shops_own("EMAIL_BACKEND"))
@@ -152,6 +159,14 @@ def examine_sweep(trial: Trial) -> Iterator[Finding]:
             words = ngettext("%(count)s thing failed in it.", "%(count)s things failed in it.", done.failed)
             yield look(words % {"count": done.failed}, _("The log of that moment says what."))
     yield from _waiting(trial)
+    behind = len(insights.due_days(trial.now))
+    if behind > insights.MOST_DAYS:
+        words = ngettext(
+            "Reports count %(count)s day anew each time.",
+            "Reports count %(count)s days anew each time.",
+            behind,
+        )
+        yield look(words % {"count": behind}, _('Run "manage.py referrals_figures" once.'))
 
 
 def _waiting(trial: Trial) -> Iterator[Finding]:

@@ -89,6 +89,12 @@ def _follow(site: Site, path: str, trial: Trial, *, keep: bool) -> Iterator[Find
         yield broken(
             _("%(host)s: the share link works, and offers the friend nothing.") % {"host": answer.host}
         )
+    if "public" in answer.response.headers.get("Cache-Control", ""):
+        yield fine(
+            _("%(host)s: a shared cache may keep this page; a picture on it counts the visit.")
+            % {"host": answer.host}
+        )
+        answer = browser.get(reverse("referrals:seen", args=[trial.need("code")]))
     yield from _cookie(answer, browser, trial, keep=keep)
 
 

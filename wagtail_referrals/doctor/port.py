@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.test import RequestFactory
@@ -12,7 +13,14 @@ from django.utils.translation import ngettext
 from wagtail_referrals.doctor.findings import Finding, broken, fine, look
 from wagtail_referrals.doctor.places import crash
 from wagtail_referrals.doctor.trial import Trial
-from wagtail_referrals.referrals import Facts, get_shop, not_written, shop_register_url, shop_renews
+from wagtail_referrals.referrals import (
+    Facts,
+    get_shop,
+    not_written,
+    shop_orders_by_day,
+    shop_register_url,
+    shop_renews,
+)
 from wagtail_referrals.referrals.models import Purchase
 
 
@@ -35,6 +43,7 @@ def examine_port(trial: Trial) -> Iterator[Finding]:
         ("orders_of_customers", lambda: shop.orders_of_customers(None).orders.order_by().first()),
         ("takes_credit", shop.takes_credit),
         ("renews", shop_renews),
+        ("orders_by_day", lambda: shop_orders_by_day(trial.now - timedelta(days=1), trial.now)),
         ("register_url", lambda: shop_register_url(RequestFactory().get("/"))),
         ("start_url", lambda: shop.start_url(RequestFactory().get("/"))),
     ]

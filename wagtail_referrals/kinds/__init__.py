@@ -2,6 +2,7 @@
 
 from wagtail_referrals.kinds.asking import join_option_fields, option_owners
 from wagtail_referrals.kinds.options import OPTION_PREFIX, HasOptions, in_language
+from wagtail_referrals.kinds.placeholders import NAME_AND_GIFT, NAME_GIFT_AND_DAY, Placeholders
 from wagtail_referrals.kinds.points import PointsKind
 from wagtail_referrals.kinds.registry import Registry
 from wagtail_referrals.kinds.reward import (
@@ -28,6 +29,8 @@ from wagtail_referrals.kinds.rule import RefundPolicy, Rule, Side
 from wagtail_referrals.kinds.trigger import PurchaseOccasion, Trigger, trigger_choices, triggers
 
 __all__ = [
+    "NAME_AND_GIFT",
+    "NAME_GIFT_AND_DAY",
     "OPTION_PREFIX",
     "DiscountIssuer",
     "DiscountKind",
@@ -36,6 +39,7 @@ __all__ = [
     "HasOptions",
     "LedgerKind",
     "Objection",
+    "Placeholders",
     "PointsKind",
     "Posting",
     "PurchaseOccasion",

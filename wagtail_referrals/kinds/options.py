@@ -67,3 +67,7 @@ class HasOptions:
             for name, field in self.option_fields().items()
             if field.required and initial.get(name) in field.empty_values
         }
+
+    def option_hints(self, options: dict[str, Any]) -> list[str]:
+        """What is possible but hardly meant, whole sentences: a range that is empty. Asked of sound ``options``."""
+        return []

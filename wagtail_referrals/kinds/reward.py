@@ -58,6 +58,8 @@ class Posting:
 
     ``amount`` (Decimal, in ``currency``) is positive to give, negative to take back. For things that have no amount
     it is 1 or -1. ``key`` is the idempotency key ``reward:<id>:<revision>``; ``source`` is ``reward:<id>``.
+
+    ``grants`` collects what goes into the ledger, where settle undoes all should anything fail.
     """
 
     user: Any
@@ -68,6 +70,7 @@ class Posting:
     rule: Rule
     now: datetime
     expires_at: datetime | None
+    grants: credit.Grants | None = None
 
 
 class HadAlready(Exception):
@@ -79,13 +82,16 @@ class RewardKind(HasOptions):
 
     ``value_fields``: which of the rule form's fields say how much, "amounts", "percent" or an option of its own; none
     for a thing, of which ``worth`` counts 1. ``is_discount``: the friend finds it in the basket as a discount (or the
-    advocate gets a personal voucher); the shop makes it.
+    advocate gets a personal voucher); the shop makes it. ``only_writes_rows``: ``post`` does nothing but write rows of
+    this database, which a rollback undoes. Any other is called only where nothing that fails beside it undoes what it
+    gave.
     """
 
     sides: Sequence[str] = (Side.ADVOCATE, Side.FRIEND)
     value_fields: Sequence[str] = ()
     refund_policy: str = RefundPolicy.KEEP
     is_discount: bool = False
+    only_writes_rows: bool = False
 
     def words(self, rule: Rule, currency: str) -> str:
         """What is given, as it ends the sentence "the friend gets ...", in the current language."""
@@ -200,15 +206,17 @@ class LedgerKind(RewardKind):
 
     def post(self, posting: Posting) -> None:
         if posting.amount > 0:
-            credit.grant(
-                user=posting.user,
-                currency=posting.currency,
-                amount=posting.amount,
-                key=posting.key,
-                source=posting.source,
-                expires_at=posting.expires_at,
-                now=posting.now,
-            )
+            given: dict[str, Any] = {
+                "user": posting.user,
+                "currency": posting.currency,
+                "amount": posting.amount,
+                "key": posting.key,
+                "source": posting.source,
+                "expires_at": posting.expires_at,
+                "now": posting.now,
+            }
+            if posting.grants is None or not posting.grants.add(**given):
+                credit.grant(**given)
         else:
             credit.claw_back(
                 user=posting.user,

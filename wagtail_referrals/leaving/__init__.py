@@ -8,9 +8,20 @@ already is not there any more, so a run that was killed is simply repeated. An a
 """
 
 from wagtail_referrals.leaving.owed import Owed, WhatIsOwed, owed, write_owed
-from wagtail_referrals.leaving.parts import register_parts
+from wagtail_referrals.leaving.parts import Pages, register_parts
 from wagtail_referrals.leaving.steps import NotDone, Say, Step, steps, tables_are_there
 
 register_parts()
 
-__all__ = ["NotDone", "Owed", "Say", "Step", "WhatIsOwed", "owed", "steps", "tables_are_there", "write_owed"]
+__all__ = [
+    "NotDone",
+    "Owed",
+    "Pages",
+    "Say",
+    "Step",
+    "WhatIsOwed",
+    "owed",
+    "steps",
+    "tables_are_there",
+    "write_owed",
+]

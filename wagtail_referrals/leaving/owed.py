@@ -22,11 +22,11 @@ from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Lot
+from wagtail_referrals.insights import plain_cell
 from wagtail_referrals.kinds import LedgerKind, reward_kinds
 from wagtail_referrals.leaving.steps import Step, steps
 from wagtail_referrals.programs import parse, rule_gets
 from wagtail_referrals.rewards.models import DiscountGrant, Reward
-from wagtail_referrals.site.mailing import plain_cell
 
 _CHUNK: Final = 2000
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
@@ -12,16 +13,22 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from wagtail.models import Page, Site
+from wagtail.models import Site
 
-from wagtail_referrals import credit
+from wagtail_referrals import credit, messages
 from wagtail_referrals.credit.models import Reservation
 from wagtail_referrals.leaving.owed import WhatIsOwed
 from wagtail_referrals.leaving.steps import NotDone, Say, Step, steps
+from wagtail_referrals.messages.models import Message
 from wagtail_referrals.programs import forget_open_terms
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards import RETRY, sweep
+from wagtail_referrals.tracking.models import Lead
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
+
+if TYPE_CHECKING:
+    from wagtail.models import Page
 
 LABELS = ("wagtail_referrals", "wagtail_referrals_credit")
 
@@ -64,6 +71,41 @@ class LastSweep(Step):
                     "Something could not be settled, and what it brings is in no file: the log says why. Mend it and "
                     "run this again, or say --despite-failures."
                 )
+            )
+
+
+class LastMessages(Step):
+    """What waits for a worker or the sweep goes now; what waits for the morning, or for another try, never does."""
+
+    key = "messages"
+    label = _("Messages")
+
+    def _waiting(self) -> Any:
+        return Message.objects.filter(state=Message.State.PENDING)
+
+    def plan(self) -> list[str]:
+        number = self._waiting().count()
+        return (
+            [
+                ngettext(
+                    "%(count)s message waits to be sent. If it can be now, it is; else it never is.",
+                    "%(count)s messages wait to be sent. Those that can be now are; the others never are.",
+                    number,
+                )
+                % {"count": number}
+            ]
+            if number
+            else []
+        )
+
+    def carry_out(self, say: Say) -> None:
+        # Named, so that this process sends them: the workers may have been stopped.
+        sent = messages.deliver_pending(now=timezone.now())
+        given_up = self._waiting().update(state=Message.State.DROPPED, reason="left")
+        if sent or given_up:
+            say(
+                gettext("Messages sent: %(sent)s. Never sent: %(given_up)s.")
+                % {"sent": sent, "given_up": given_up}
             )
 
 
@@ -134,15 +176,22 @@ class Programs(Step):
             say(gettext("Programs closed: %(count)s.") % {"count": number})
 
 
+def _every_page() -> Any:
+    # A site may have swapped the base page.
+    return apps.get_model(BASE_PAGE_MODEL_NAME)._default_manager.all()
+
+
 class Pages(Step):
     """Wagtail cannot show a page whose type is gone. What editors have put below one moves up to its parent."""
 
     key = "pages"
     label = _("Pages")
+    # Of which apps.
+    page_labels: Collection[str] = LABELS
 
     def _pages(self) -> Any:
-        types = ContentType.objects.filter(app_label__in=LABELS)
-        return Page.objects.filter(content_type__in=types).order_by("path")
+        types = ContentType.objects.filter(app_label__in=self.page_labels)
+        return _every_page().filter(content_type__in=types).order_by("path")
 
     def plan(self) -> list[str]:
         found = []
@@ -170,17 +219,17 @@ class Pages(Step):
         return [child for child in page.get_children().order_by("path") if not self._is_ours(child)]
 
     def _is_ours(self, page: Page) -> bool:
-        return page.content_type.app_label in LABELS
+        return page.content_type.app_label in self.page_labels
 
     def carry_out(self, say: Say) -> None:
         # The deepest first, so that what is below one of ours has been looked after.
         for pk in list(self._pages().order_by("-depth", "path").values_list("pk", flat=True)):
             with transaction.atomic():
-                page = Page.objects.get(pk=pk)
+                page = _every_page().get(pk=pk)
                 title = page.title
                 for child in self._strangers(page):
-                    self._move_up(child, Page.objects.get(pk=page.pk))
-                Page.objects.get(pk=pk).delete()
+                    self._move_up(child, _every_page().get(pk=page.pk))
+                _every_page().get(pk=pk).delete()
             say(gettext("Deleted: the page “%(title)s”.") % {"title": title})
 
     def _move_up(self, child: Page, page: Page) -> None:
@@ -188,14 +237,42 @@ class Pages(Step):
         parent = page.get_parent()
         slug, number = child.slug, 1
         while not (
-            Page._slug_is_available(child.slug, parent, child)
-            and Page._slug_is_available(child.slug, page, child)
+            page._slug_is_available(child.slug, parent, child)
+            and page._slug_is_available(child.slug, page, child)
         ):
             number += 1
             child.slug = f"{slug}-{number}"
         if number > 1:
             child.save()
-        Page.objects.get(pk=child.pk).move(Page.objects.get(pk=parent.pk), pos="last-child")
+        _every_page().get(pk=child.pk).move(_every_page().get(pk=parent.pk), pos="last-child")
+
+
+class KeptAddresses(Step):
+    """Given to be sent an invitation: when there are no invitations, they are for nothing."""
+
+    key = "addresses"
+    label = _("Invitations kept by e-mail")
+
+    def plan(self) -> list[str]:
+        number = Lead.objects.count()
+        if not number:
+            return []
+        return [
+            ngettext(
+                "%(count)s address that somebody left with an invitation is deleted.",
+                "%(count)s addresses that people left with an invitation are deleted.",
+                number,
+            )
+            % {"count": number}
+        ]
+
+    def carry_out(self, say: Say) -> None:
+        number, _by_model = Lead.objects.all().delete()
+        if number:
+            say(
+                ngettext("Deleted: %(count)s address.", "Deleted: %(count)s addresses.", number)
+                % {"count": number}
+            )
 
 
 class OtherApps(Step):
@@ -228,5 +305,14 @@ class OtherApps(Step):
 
 def register_parts() -> None:
     # What is set aside pays a shortfall when it is free again: only then it is known what is owed.
-    for step in (OtherApps(), LastSweep(), Payments(), WhatIsOwed(), Programs(), Pages()):
+    for step in (
+        OtherApps(),
+        LastSweep(),
+        Payments(),
+        WhatIsOwed(),
+        LastMessages(),
+        Programs(),
+        Pages(),
+        KeptAddresses(),
+    ):
         steps.register(step)

@@ -1,166 +1,297 @@
-"""Sending what is planned, through Django's e-mail API. At most once: a message that was being handed over is not
-repeated.
+"""Handing over what is planned: at most once, whatever dies.
+
+PENDING -> CLAIMED (one worker has it) -> SENDING (committed before it leaves) -> SENT. A worker that dies while it puts
+a message together loses nothing: when its claim has run out, another one begins anew. One that dies from then on leaves
+a message of which nobody knows whether it went: after an hour it is UNSURE, and is never sent again.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.db.models import F
-from django.template.loader import render_to_string
-from django.urls import NoReverseMatch, reverse
-from django.utils import timezone, translation
-from django.utils.formats import date_format
-from wagtail.models import Site
+from django.db import transaction
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from wagtail_referrals import credit
-from wagtail_referrals.kinds import Side, reward_kinds
-from wagtail_referrals.messages.models import Message
-from wagtail_referrals.people import email_of_account
-from wagtail_referrals.programs.models import Program
-from wagtail_referrals.referrals import get_shop, reason_for_advocate, reason_words, timeline
-from wagtail_referrals.referrals.timeline import money_words
+from wagtail_referrals.messages import holding, kinds, wanting
+from wagtail_referrals.messages.channels import EMAIL, Channel, MaybeSent, Refused, channels
+from wagtail_referrals.messages.compose import compose
+from wagtail_referrals.messages.content import Content
+from wagtail_referrals.messages.kinds import Urgency, message_kinds
+from wagtail_referrals.messages.models import Message, Preferences, Suppression
+from wagtail_referrals.messages.suppressing import suppress
+from wagtail_referrals.referrals import timeline
 
 logger = logging.getLogger("wagtail_referrals")
 
-ATTEMPTS = 8
-BATCH = 200
+ATTEMPTS: Final = 8
+# For so long a worker has a message to itself.
+CLAIM: Final = timedelta(minutes=10)
+# After so long without an answer nobody waits for one.
+HANDING_OVER: Final = timedelta(hours=1)
+BATCH: Final = 500
+# What a message is put together from.
+RELATED: Final = (
+    "user",
+    "referral__claim",
+    "lead__claim__terms",
+    "lead__claim__advocate",
+    "enrollment__sequence__program__site",
+)
+# States in which a worker may have it; UNSURE: one that took longer than anybody waits.
+_WORKED_ON: Final = (Message.State.CLAIMED, Message.State.SENDING, Message.State.UNSURE)
 
 
-@dataclass(frozen=True)
-class Special:
-    """A kind of message that has more to it than rewards have.
-
-    ``is_due`` is asked right before sending, and may bring ``message.data`` up to date; when it says no, the message
-    is dropped. ``context`` is for the templates, in the reader's language.
-    """
-
-    is_due: Callable[[Message, datetime], bool]
-    context: Callable[[Message], dict[str, Any]]
+def due(now: datetime) -> QuerySet[Message]:
+    """What is to be sent by now, and no worker has been told of lately. The oldest first."""
+    return Message.objects.filter(
+        Q(claimed_until=None) | Q(claimed_until__lte=now),
+        state=Message.State.PENDING,
+        next_attempt_at__lte=now,
+    ).order_by("next_attempt_at", "pk")
 
 
-# By the kind of message; see ``connect``.
-specials: Final[dict[str, Special]] = {}
+def release(now: datetime) -> None:
+    """What workers that died have left. Somebody else puts it together; what was being handed over may have gone."""
+    left = Message.objects.filter(claimed_until__lte=now)
+    left.filter(state=Message.State.CLAIMED, attempts__lt=ATTEMPTS).update(
+        state=Message.State.PENDING, next_attempt_at=now, claimed_until=None
+    )
+    for state, end, reason in (
+        (Message.State.CLAIMED, Message.State.FAILED, "not_written"),
+        (Message.State.SENDING, Message.State.UNSURE, ""),
+    ):
+        rows = left.filter(state=state).select_related("referral__claim")
+        for message in rows.iterator(chunk_size=BATCH):
+            _end(message, end, reason, now, of=[state])
 
 
-def deliver_pending(*, now: datetime | None = None, limit: int | None = BATCH) -> int:
-    """Send the messages that are due, at most ``limit`` of them; how many were handed over. Any number of workers at
-    once.
-    """
+def deliver(keys: Collection[str]) -> int:
+    """Hand over what is due of the messages with these keys; how many were. Any number of workers at once."""
+    return sum(_take_and_deliver(pk, None) for pk in _pks(Message.objects.filter(key__in=keys)))
+
+
+def deliver_due(now: datetime | None) -> int:
+    """Hand over all that is due; how many were. Any number of workers at once, in constant memory."""
     moment = now or timezone.now()
-    sent = 0
-    due = Message.objects.filter(state=Message.State.PENDING, next_attempt_at__lte=moment).order_by(
-        "next_attempt_at", "pk"
-    )
-    for pk in list(due.values_list("pk", flat=True)[:limit]):
-        # Whoever changes the state has the message; a worker that dies now leaves it "being sent", never sent twice.
-        if Message.objects.filter(pk=pk, state=Message.State.PENDING).update(state=Message.State.SENDING):
-            sent += _deliver(Message.objects.select_related("user", "referral__claim").get(pk=pk), moment)
-    return sent
+    count = 0
+    last: tuple[datetime | None, int] | None = None
+    while True:
+        rows = due(moment)
+        if last is not None:
+            # Whatever happens to a message, it is taken once.
+            rows = rows.filter(Q(next_attempt_at__gt=last[0]) | Q(next_attempt_at=last[0], pk__gt=last[1]))
+        batch = list(rows.values_list("next_attempt_at", "pk")[:BATCH])
+        if not batch:
+            return count
+        count += sum(_take_and_deliver(pk, now) for _due_at, pk in batch)
+        last = batch[-1]
 
 
-def _deliver(message: Message, now: datetime) -> bool:
-    address = email_of_account(message.user)
-    if not address:
-        Message.objects.filter(pk=message.pk).update(state=Message.State.FAILED)
-        return False
-    special = specials.get(message.kind)
+def _pks(planned: QuerySet[Message]) -> list[int]:
+    pending = planned.filter(state=Message.State.PENDING).order_by("next_attempt_at", "pk")
+    return list(pending.values_list("pk", flat=True))
+
+
+def _take_and_deliver(pk: int, now: datetime | None) -> bool:
+    """Whether it was handed over. Of the others, none is held up by what goes wrong with this one."""
     try:
-        if special is not None and not special.is_due(message, now):
-            # Should there be cause again, it can be planned again.
-            Message.objects.filter(pk=message.pk).delete()
-            return False
-        compose(message, address).send()
+        message = _take(pk, now or timezone.now())
+        return message is not None and _deliver(message, now)
     except Exception as error:
-        # No address in the log: the class of the error says enough.
-        logger.warning("Message %s was not handed over (%s).", message.pk, type(error).__name__)
-        attempts = message.attempts + 1
-        Message.objects.filter(pk=message.pk).update(
-            state=Message.State.FAILED if attempts >= ATTEMPTS else Message.State.PENDING,
-            attempts=F("attempts") + 1,
-            next_attempt_at=now + timedelta(minutes=2**attempts),
-        )
+        # It is with this worker until its claim runs out.
+        logger.warning("Message %s could not be worked on (%s).", pk, type(error).__name__)
         return False
-    Message.objects.filter(pk=message.pk).update(
-        state=Message.State.SENT, sent_at=now, attempts=F("attempts") + 1
-    )
-    if message.referral is not None:
-        timeline.record(
-            "message",
-            referral=message.referral,
-            data={"side": message.data.get("side"), "message": message.kind},
-            key=f"message:{message.pk}",
-            now=now,
+
+
+def _take(pk: int, now: datetime) -> Message | None:
+    """Whoever changes the state has the message, until ``claimed_until``: as that only grows, it names one claim."""
+    pending = Message.objects.filter(pk=pk, state=Message.State.PENDING, next_attempt_at__lte=now)
+    # Counted at once, so that a message at which workers die is given up, too.
+    if not pending.update(state=Message.State.CLAIMED, claimed_until=now + CLAIM, attempts=F("attempts") + 1):
+        return None
+    return Message.objects.select_related(*RELATED).filter(pk=pk).first()
+
+
+def _deliver(message: Message, told: datetime | None) -> bool:
+    now = told or timezone.now()
+    try:
+        channel, address = _way_to(message)
+        if not address:
+            _end(message, Message.State.FAILED, "no_address", now)
+            return False
+        if _is_held_back(message, now):
+            return False
+        if not kinds.is_due(message, now):
+            _not_due(message, now)
+            return False
+        content = compose(message, message.recipient())
+        if not _begin(message, channel, told or timezone.now()):
+            return False
+    except Exception as error:
+        _try_again(message, error, "not_written", now)
+        return False
+    return _hand_over(message, content, channel, address, told)
+
+
+def _way_to(message: Message) -> tuple[Channel, str]:
+    """As it was planned, else as the customer prefers; by e-mail where they cannot be reached so. With the address."""
+    key = message.channel
+    recipient = message.recipient()
+    if key == EMAIL and message.user_id is not None:
+        chosen = Preferences.objects.filter(user=message.user_id).values_list("channel", flat=True).first()
+        key = chosen or EMAIL
+    for name in (key, EMAIL):
+        if (
+            recipient is not None
+            and name in channels
+            and (address := channels.get(name).address_of(recipient))
+        ):
+            return channels.get(name), address
+    return channels.get(EMAIL), ""
+
+
+def _is_held_back(message: Message, now: datetime) -> bool:
+    """Is it not wanted, or to be sent later? Then that is written."""
+    if reason := wanting.reason_against(message):
+        _end(message, Message.State.DROPPED, reason, now)
+        return True
+    if until := holding.hold_until(message, now):
+        _mine(message).update(
+            state=Message.State.PENDING,
+            next_attempt_at=until,
+            claimed_until=None,
+            attempts=message.attempts - 1,
         )
+        return True
+    return False
+
+
+def _not_due(message: Message, now: datetime) -> None:
+    may_come_again = message.kind in message_kinds and message_kinds.get(message.kind).may_come_again
+    if may_come_again:
+        # Should there be cause again, it can be planned again.
+        _mine(message).delete()
+    else:
+        _end(message, Message.State.DROPPED, "not_due", now)
+
+
+def _begin(message: Message, channel: Channel, now: datetime) -> bool:
+    """The last step before it is handed over; from here on, nobody else ever does. ``False``: it is not to be.
+
+    Locks the message, then the person whose messages of this week are counted: two workers cannot both send the last
+    one that is allowed.
+    """
+    with transaction.atomic():
+        if not _mine(message).update(state=Message.State.SENDING, channel=channel.key):
+            # The claim ran out, and somebody else has it.
+            return False
+        if holding.urgency_of(message) == Urgency.EXTRA:
+            _lock_person(message)
+        if _is_held_back(message, now):
+            return False
+        _mine(message).update(claimed_until=now + HANDING_OVER)
+    message.claimed_until = now + HANDING_OVER
     return True
 
 
-def compose(message: Message, address: str) -> EmailMultiAlternatives:
-    """The mail in the person's language: plain text and HTML."""
-    with translation.override(message.language or settings.LANGUAGE_CODE):
-        context = _context(message)
-        folder = f"wagtail_referrals/mail/{message.kind}"
-        mail = EmailMultiAlternatives(
-            # One line; str.split would also break non-breaking spaces.
-            subject=re.sub(r"[ \t\r\n]+", " ", render_to_string(f"{folder}_subject.txt", context)).strip(),
-            body=render_to_string(f"{folder}.txt", context),
-            to=[address],
-        )
-        mail.attach_alternative(render_to_string(f"{folder}.html", context), "text/html")
-    return mail
+def _lock_person(message: Message) -> None:
+    person: Any = message.recipient()
+    rows = type(person)._default_manager.filter(pk=person.pk).select_for_update(no_key=True)
+    rows.values_list("pk", flat=True).first()
 
 
-def site_of(message: Message) -> Site | None:
-    """Where the links of a mail lead: the site of the program that it speaks of; else the default one."""
-    site: Site | None = None
-    if message.referral is not None:
-        program = Program.objects.filter(key=message.referral.program_key).select_related("site").first()
-        site = program.site if program is not None else None
-    return site or Site.objects.filter(is_default_site=True).first()
-
-
-def _context(message: Message) -> dict[str, Any]:
-    site = site_of(message)
-    root = site.root_url if site is not None else ""
+@sensitive_variables()
+def _hand_over(
+    message: Message, content: Content, channel: Channel, address: str, told: datetime | None
+) -> bool:
     try:
-        link = root + reverse("referrals:account")
-    except NoReverseMatch:
-        link = root
-    name = getattr(message.user, "first_name", "") if message.user is not None else ""
-    side = message.data.get("side")
-    until = message.data.get("until") or message.data.get("day")
-    currency = message.data.get("currency", "")
-    special = specials.get(message.kind)
-    return {
-        "name": name,
-        "amount": money_words(message.data),
-        "reason": (reason_for_advocate if side == Side.ADVOCATE else reason_words)(
-            message.data.get("reason", "")
-        ),
-        "code": message.data.get("code", ""),
-        "side": side,
-        "site_name": (site.site_name if site is not None else "") or root,
-        "root_url": root,
-        "account_url": link,
-        "language": translation.get_language(),
-        # What is counted in points, and things, pay for no order.
-        "pays": bool(currency) and credit.is_money(currency) and get_shop().takes_credit(),
-        "waits": _is_discount(message.data)
-        and message.kind == "reward_given"
-        and not message.data.get("code"),
-        "is_for_reader": bool(currency) or _is_discount(message.data),
-        "day": date_format(date.fromisoformat(until), "DATE_FORMAT") if until else "",
-        **(special.context(message) if special is not None else {}),
-    }
+        channel.send(message, content, address)
+    except MaybeSent:
+        logger.warning("Message %s may have been sent: the connection broke.", message.pk)
+        _end(message, Message.State.UNSURE, "", told or timezone.now())
+    except Refused as refusal:
+        now = told or timezone.now()
+        logger.warning("The address of message %s was refused.", message.pk)
+        _end(message, Message.State.FAILED, "refused", now)
+        if refusal.is_gone and channel.key == EMAIL:
+            suppress(address, Suppression.Reason.BOUNCED, now=now)
+    except Exception as error:
+        _try_again(message, error, "not_taken", told or timezone.now())
+    else:
+        _end(message, Message.State.SENT, "", told or timezone.now())
+        return True
+    return False
 
 
-def _is_discount(data: dict[str, Any]) -> bool:
-    kind = data["gift"]["rule"]["kind"] if data.get("gift") else ""
-    return kind in reward_kinds and reward_kinds.get(kind).is_discount
+def _try_again(message: Message, error: Exception, reason: str, now: datetime) -> None:
+    # No address in the log: the class of the error says enough.
+    logger.warning("Message %s was not handed over (%s).", message.pk, type(error).__name__)
+    if message.attempts >= ATTEMPTS:
+        _end(message, Message.State.FAILED, reason, now)
+        return
+    _mine(message).update(
+        state=Message.State.PENDING,
+        next_attempt_at=now + timedelta(minutes=2**message.attempts),
+        claimed_until=None,
+    )
+
+
+def _mine(message: Message) -> QuerySet[Message]:
+    """The row, as long as nobody else has the message."""
+    return Message.objects.filter(pk=message.pk, state__in=_WORKED_ON, claimed_until=message.claimed_until)
+
+
+def _end(
+    message: Message, state: Message.State, reason: str, now: datetime, *, of: Collection[str] = ()
+) -> bool:
+    """It is over, one way or the other; what the timeline of its referral says of it comes or goes with that."""
+    with transaction.atomic():
+        values: dict[str, Any] = {"state": state, "reason": reason}
+        if state != Message.State.UNSURE:
+            values["claimed_until"] = None
+        if state == Message.State.SENT:
+            values["sent_at"] = now
+        rows = _mine(message)
+        if not (rows.filter(state__in=of) if of else rows).update(**values):
+            return False
+        if message.referral is not None:
+            _note(message, state, reason, now)
+    return True
+
+
+def _note(message: Message, state: Message.State, reason: str, now: datetime) -> None:
+    kind = {Message.State.SENT: "message", Message.State.UNSURE: "message_unsure"}.get(
+        state, "message_not_sent"
+    )
+    data = {"side": message.data.get("side"), "message": message.kind}
+    timeline.record(
+        kind,
+        referral=message.referral,
+        data={**data, "reason": reason} if reason else data,
+        # One that was given up, and then tried again by staff, has both.
+        key=f"{kind}:{message.pk}",
+        now=now,
+    )
+
+
+def try_again(messages: QuerySet[Message], *, now: datetime | None = None) -> int:
+    """Let messages that were given up be sent once more, from the first attempt on; how many of these there were."""
+    moment = now or timezone.now()
+    return messages.filter(state=Message.State.FAILED).update(
+        state=Message.State.PENDING, reason="", attempts=0, next_attempt_at=moment, claimed_until=None
+    )
+
+
+def counts_by_state(*, now: datetime | None = None) -> dict[str, int]:
+    """How many messages are in each state; and as "expired", how many workers have left. 2 queries."""
+    moment = now or timezone.now()
+    expired = Message.objects.filter(
+        claimed_until__lte=moment, state__in=[Message.State.CLAIMED, Message.State.SENDING]
+    )
+    counted = Message.objects.order_by().values_list("state").annotate(Count("pk"))
+    return {**dict.fromkeys(Message.State.values, 0), **dict(counted), "expired": expired.count()}

@@ -14,12 +14,25 @@ from itertools import islice
 from typing import Any, Final
 
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from wagtail_referrals import credit
 from wagtail_referrals.credit.models import Account
+from wagtail_referrals.messages.kinds import (
+    MessageKind,
+    Reader,
+    Standard,
+    Topic,
+    Urgency,
+    message_kinds,
+)
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.messages.notices import AMOUNT, HEADLINE, NEWS, sample_amount
 from wagtail_referrals.messages.planning import planned, write_all
 from wagtail_referrals.people.models import Advocate
+from wagtail_referrals.referrals import get_shop
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import SweepRun
 from wagtail_referrals.tracking.models import Claim
@@ -124,10 +137,72 @@ def as_it_stands(message: Message, now: datetime) -> bool:
 
 
 def context_of(message: Message) -> dict[str, Any]:
-    """What its templates ask for beyond the usual: ``last`` announcement of this day or not, and the whole balance."""
-    available = credit.available(message.user, message.data["currency"])
-    more = available > Decimal(message.data["amount"])
-    return {
-        "last": message.data["step"] == STEPS[0],
-        "balance": credit.format_money(available, message.data["currency"]) if more else "",
+    """Whether this is the ``last`` announcement of this day, the amount, and the whole balance where that is more."""
+    data = message.data
+    currency = data["currency"]
+    # In a preview there is no account.
+    available = credit.available(message.user, currency) if "account" in data else Decimal(data["amount"])
+    last = data["step"] == STEPS[0]
+    values = {
+        "amount": credit.format_money(Decimal(data["amount"]), currency),
+        "day": date_format(date.fromisoformat(data["day"]), "DATE_FORMAT"),
     }
+    return {
+        **values,
+        "headline": gettext("%(amount)s can be used until %(day)s") % values,
+        "news": (_last_words() if last else _words()) % values,
+        "last": last,
+        "pays": credit.is_money(currency) and get_shop().takes_credit(),
+        "balance": credit.format_money(available, currency) if available > Decimal(data["amount"]) else "",
+    }
+
+
+def _words() -> str:
+    return gettext(
+        "a reminder: %(amount)s on your account can be used until %(day)s. What is not used by then expires."
+    )
+
+
+def _last_words() -> str:
+    return gettext(
+        "this is the last reminder: %(amount)s on your account can be used until %(day)s. What is not used by then "
+        "expires."
+    )
+
+
+def _sample() -> dict[str, Any]:
+    day = timezone.localdate() + timedelta(days=STEPS[-1])
+    return {**sample_amount(), "day": day.isoformat(), "step": STEPS[-1]}
+
+
+def register() -> None:
+    message_kinds.register(
+        MessageKind(
+            KIND,
+            _("your credit is about to expire"),
+            _("30 days before the last day of some credit, and 7 days before it."),
+            Reader.CUSTOMER,
+            Topic.REWARDS,
+            Urgency.ACCOUNT,
+            Standard(
+                subject="{headline}",
+                preheader="",
+                heading="{headline}",
+                paragraphs=("{greeting}", "{news}"),
+                button=_("See your balance"),
+                target="account",
+            ),
+            placeholders={
+                "headline": HEADLINE,
+                "news": NEWS,
+                "amount": AMOUNT,
+                "day": _("The last day on which it can be used"),
+                "balance": _("The whole balance, where that is more"),
+            },
+            details="credit_expiring",
+            is_due=as_it_stands,
+            context=context_of,
+            sample=_sample,
+            may_come_again=True,
+        )
+    )

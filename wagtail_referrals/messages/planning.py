@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
-from wagtail_referrals.messages.delivery import deliver_pending
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.messages.tasks import deliver
 
 
 def write(
@@ -34,6 +35,7 @@ def planned(
     user: Any,
     data: dict[str, Any],
     referral: Any = None,
+    lead: Any = None,
     language: str = "",
     now: datetime | None = None,
 ) -> Message:
@@ -44,6 +46,7 @@ def planned(
         kind=kind,
         user=user,
         referral=referral,
+        lead=lead,
         language=language,
         data=data,
         created_at=moment,
@@ -52,6 +55,10 @@ def planned(
 
 
 def write_all(messages: Sequence[Message]) -> None:
-    """Plan messages, in one statement; those whose key is there already are passed over."""
+    """Plan messages, in one statement; those whose key is there already are passed over.
+
+    They are sent, or given to workers, right after the transaction, and nothing else is: it may be a visitor's, who
+    waits for it. Whatever goes wrong there reaches nobody: they wait for the sweep.
+    """
     Message.objects.bulk_create(messages, ignore_conflicts=True)
-    transaction.on_commit(deliver_pending, robust=True)
+    transaction.on_commit(partial(deliver, [message.key for message in messages]), robust=True)

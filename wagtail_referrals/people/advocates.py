@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import re
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
+from wagtail.log_actions import log
+from wagtail.models import ModelLogEntry
 
 from wagtail_referrals import conf, signals
 from wagtail_referrals.people.codes import code_of, forget_code, forget_texts
-from wagtail_referrals.people.corrections import forget_notes
+from wagtail_referrals.people.corrections import forget_log_names, forget_notes
 from wagtail_referrals.people.hashing import email_key, email_of_account, exact_email_key
 from wagtail_referrals.people.models import Advocate
 
 logger = logging.getLogger("wagtail_referrals")
+
+# "J. P." is none; mail programs make a link of "shop.example".
+_ADDRESS: Final = re.compile(r"[@/]|\w\.\w{2}")
 
 
 def find_advocate(user: Any) -> Advocate | None:
@@ -49,9 +55,15 @@ def advocate_for(user: Any) -> Advocate:
     return advocate
 
 
+def is_persons_name(text: str) -> bool:
+    """Strangers read it in link previews and mails: no address, no link, nothing that cannot be seen."""
+    return text.isprintable() and _ADDRESS.search(text) is None
+
+
 def proposed_name(user: Any) -> str:
+    """The account's first name, "" for none, and for what is no name of a person."""
     name = (getattr(user, "first_name", "") or "").strip()
-    return "" if "@" in name else name[:40]
+    return name[:40] if is_persons_name(name) else ""
 
 
 def advocate_for_guest(email: str) -> Advocate:
@@ -125,11 +137,93 @@ def _give_way(own: Advocate, guest: Advocate) -> None:
     """Delete ``own`` with its codes; what its owner and staff said stays. Raises ``ProtectedError`` if it was used."""
     codes = list(own.codes.values_list("text", flat=True))
     guest.public_name, guest.name_confirmed_at = own.public_name, own.name_confirmed_at
+    guest.in_leaderboards = own.in_leaderboards
     # Whom staff stopped stays so, whichever of the two they stopped.
     guest.state = max(own.state, guest.state, key=Advocate.State.values.index)
     guest.language = own.language or guest.language
+    # What they are asked, and have reported, is about orders that may still bring somebody.
+    own.attribution_requests.update(advocate=guest)
+    own.timeline.update(advocate=guest)
+    # They did pass it on.
+    own.shares.update(advocate=guest)
     own.codes.all().delete()
     own.delete()
+    transaction.on_commit(lambda: forget_texts(codes), robust=True)
+
+
+def leave_program(advocate: Advocate) -> bool:
+    """The advocate stops referring by their own will; whether that changed anything now.
+
+    Their link invites nobody any more; what was promised stays, and is paid. Who was paused or blocked cannot leave.
+    """
+    return _move(advocate, Advocate.State.ACTIVE, Advocate.State.LEFT)
+
+
+def return_to_program(advocate: Advocate) -> bool:
+    """Who has left by their own will refers again; whether that changed anything now. Nobody else comes back so."""
+    return _move(advocate, Advocate.State.LEFT, Advocate.State.ACTIVE)
+
+
+def may_set_state(advocate: Advocate, state: str) -> bool:
+    """What staff may make of an advocate: nobody leaves, and who has left comes back, by the will of staff."""
+    if advocate.user_id is None and not advocate.email_hash:
+        # Of a deleted customer: there is nobody to refer.
+        return False
+    if state == Advocate.State.ACTIVE:
+        return advocate.state != Advocate.State.LEFT
+    return state in (Advocate.State.PAUSED, Advocate.State.BLOCKED)
+
+
+def set_state(advocate: Advocate, state: str, *, actor: Any) -> bool:
+    """Staff pause or block an advocate, or let them refer again; whether that changed anything now.
+
+    Who had left by their own will before they were stopped is then where they were: has left. Raises ``ValueError``
+    for what staff may not do. Locks the advocate.
+    """
+    with transaction.atomic():
+        locked = Advocate.objects.select_for_update(no_key=True).get(pk=advocate.pk)
+        if not may_set_state(locked, state):
+            raise ValueError(f"nobody of the staff makes of referrer {locked.pk} one that is {state!r}")
+        target = Advocate.State.LEFT if state == Advocate.State.ACTIVE and _had_left(locked) else state
+        if locked.state == target:
+            advocate.state = target
+            return False
+        _write_state(locked, target, actor)
+    advocate.state = target
+    return True
+
+
+def _had_left(advocate: Advocate) -> bool:
+    """Did they leave, by what the log says, and not come back since? Staff bring nobody back, so all others do."""
+    if advocate.state == Advocate.State.ACTIVE:
+        return False
+    wanted = (Advocate.State.LEFT.value, Advocate.State.ACTIVE.value)
+    latest = (
+        ModelLogEntry.objects.for_instance(advocate)
+        .filter(action="wagtail.edit", data__state__in=wanted)
+        .order_by("-timestamp", "-pk")
+        .first()
+    )
+    return latest is not None and latest.data["state"] == Advocate.State.LEFT
+
+
+def _move(advocate: Advocate, source: str, target: str) -> bool:
+    with transaction.atomic():
+        locked = Advocate.objects.select_for_update(no_key=True).get(pk=advocate.pk)
+        if locked.state != source:
+            advocate.state = locked.state
+            return False
+        _write_state(locked, target, locked.user)
+    advocate.state = target
+    return True
+
+
+def _write_state(locked: Advocate, target: str, actor: Any) -> None:
+    """Inside its lock. What the log says is read again by ``_had_left``."""
+    locked.state = target
+    locked.save(update_fields=["state"])
+    log(locked, "wagtail.edit", user=actor, data={"state": str(target)})
+    codes = list(locked.codes.values_list("text", flat=True))
     transaction.on_commit(lambda: forget_texts(codes), robust=True)
 
 
@@ -154,4 +248,5 @@ def forget_person(user: Any) -> None:
     advocate.state = Advocate.State.BLOCKED
     advocate.save(update_fields=["public_name", "email_hash", "exact_email_hash", "state"])
     advocate.codes.update(is_active=False)
+    forget_log_names(advocate)
     forget_code(advocate)

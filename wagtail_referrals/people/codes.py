@@ -11,6 +11,7 @@ from typing import Final
 
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -121,8 +122,15 @@ def draw_code() -> str:
 
 
 def code_of(advocate: Advocate) -> str:
-    """The advocate's code, made at the first call."""
-    text = Code.objects.filter(advocate=advocate, is_active=True).values_list("text", flat=True).first()
+    """The advocate's code, made at the first call; of a customer who was deleted the last one, which is nobody's."""
+    codes = Code.objects.filter(advocate=advocate)
+    of_gone = Q(advocate__user=None, advocate__exact_email_hash="")
+    text = (
+        codes.filter(Q(is_active=True) | of_gone)
+        .order_by("-is_active", "-pk")
+        .values_list("text", flat=True)
+        .first()
+    )
     while text is None:
         try:
             with transaction.atomic():

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from wagtail.log_actions import log
 from wagtail.models import ModelLogEntry
 
@@ -110,3 +110,9 @@ def forget_notes(user: Any) -> None:
     for entry in entries:
         entry.data = {name: value for name, value in entry.data.items() if name != "note"}
     ModelLogEntry.objects.bulk_update(entries, ["data"], batch_size=200)
+
+
+def forget_log_names(row: Model) -> None:
+    """Wagtail's log calls a row by its name, which is a person's: it becomes a number. What was done stays."""
+    label = f"{row._meta.verbose_name} {row.pk}"
+    ModelLogEntry.objects.for_instance(row).update(label=label)

@@ -21,6 +21,8 @@ class Advocate(models.Model):
 
     class State(models.TextChoices):
         ACTIVE = "active", pgettext_lazy("referrer", "active")
+        # By their own will, and back again by it; the other two are for staff to say.
+        LEFT = "left", pgettext_lazy("referrer", "has left the program")
         PAUSED = "paused", pgettext_lazy("referrer", "paused")
         BLOCKED = "blocked", pgettext_lazy("referrer", "blocked")
 
@@ -45,6 +47,8 @@ class Advocate(models.Model):
     # Set when the advocate has seen what friends will see; before that nothing is shared.
     name_confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.ACTIVE)
+    # With the name that friends see; never without a word of theirs.
+    in_leaderboards = models.BooleanField(_("in leaderboards"), default=False)
     language = models.CharField(_("language"), max_length=20, blank=True)
     created_at = models.DateTimeField(_("since"))
 

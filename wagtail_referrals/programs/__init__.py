@@ -23,20 +23,33 @@ from wagtail_referrals.programs.difference import (
     differences,
     language_name,
 )
-from wagtail_referrals.programs.names import program_names, programs_naming
+from wagtail_referrals.programs.forecast import terms_on
+from wagtail_referrals.programs.names import (
+    audience_choices,
+    program_audiences,
+    program_choices,
+    program_names,
+    programs_naming,
+)
 from wagtail_referrals.programs.open import (
     OpenTerms,
     forget_open_terms,
+    in_audience_of,
     open_terms,
     pick_terms,
     site_of_offer,
+    was_closed,
 )
-from wagtail_referrals.programs.presets import Preset, presets
+from wagtail_referrals.programs.order import last_place, move_program, order_hints, place_of_new
+from wagtail_referrals.programs.presets import Preset, new_audiences, presets, write_audience
 from wagtail_referrals.programs.problems import (
+    date_notes,
     forbidden_hints,
     friend_notes,
     program_hints,
     program_problems,
+    register_return_days,
+    return_days,
     rule_problems,
 )
 from wagtail_referrals.programs.states import ProgramState, program_states
@@ -67,6 +80,7 @@ __all__ = [
     "Section",
     "TermsData",
     "advocate_gets",
+    "audience_choices",
     "audience_data",
     "audience_hints",
     "audience_rule_problems",
@@ -74,6 +88,7 @@ __all__ = [
     "count_differences",
     "customer_facts",
     "customers_in",
+    "date_notes",
     "differences",
     "draft_data",
     "either_words",
@@ -83,17 +98,25 @@ __all__ = [
     "friend_notes",
     "heal_terms",
     "in_audience",
+    "in_audience_of",
     "is_milestone",
     "join_words",
     "kept_gift",
     "kept_gift_words",
     "language_name",
+    "last_place",
     "minimum_words",
+    "move_program",
+    "new_audiences",
     "open_terms",
+    "order_hints",
     "parse",
     "pick_terms",
+    "place_of_new",
     "presets",
     "program_audience_hints",
+    "program_audiences",
+    "program_choices",
     "program_hints",
     "program_names",
     "program_problems",
@@ -101,9 +124,14 @@ __all__ = [
     "programs_naming",
     "publish_terms",
     "publishers",
+    "register_return_days",
+    "return_days",
     "rule_gets",
     "rule_problems",
     "sentence",
     "site_of_offer",
+    "terms_on",
     "versions_in_force",
+    "was_closed",
+    "write_audience",
 ]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from django.apps import apps
 from django.utils.text import capfirst
 from django.utils.translation import get_language_info, gettext, ngettext, pgettext
-from wagtail.models import Page
 
 from wagtail_referrals import conf, credit
 from wagtail_referrals.kinds import RefundPolicy, Rule, Side, option_owners, reward_kinds, triggers
 from wagtail_referrals.programs.models import Program, ProgramRule, ProgramText
 from wagtail_referrals.programs.terms import TermsData
 from wagtail_referrals.programs.words import cap_words, hold_words, minimum_words, rule_gets
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
+
+if TYPE_CHECKING:
+    from wagtail.models import Page
 
 
 @dataclass(frozen=True)
@@ -235,7 +239,9 @@ def _conditions(before: TermsData, after: TermsData) -> Iterator[Change]:
             yield Change(what(), earlier, later)
     if before.landing_page_id != after.landing_page_id:
         ids = [before.landing_page_id, after.landing_page_id]
-        titles = Page.objects.in_bulk([pk for pk in ids if pk is not None])
+        titles = apps.get_model(BASE_PAGE_MODEL_NAME)._default_manager.in_bulk(
+            [pk for pk in ids if pk is not None]
+        )
         earlier, later = (_page(pk, titles) for pk in ids)
         yield Change(_label(Program, "landing_page"), earlier, later)
     # What terms hold since, without words of its own here.

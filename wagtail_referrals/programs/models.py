@@ -29,6 +29,7 @@ from wagtail.models import (
 from wagtail_referrals.kinds import RefundPolicy, Side, reward_kind_choices, trigger_choices
 from wagtail_referrals.programs.amounts import AMOUNTS_HELP, AmountsField
 from wagtail_referrals.programs.audiences import customer_fact_choices
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
 
 __all__ = ["Audience", "AudienceRule", "Budget", "Program", "ProgramRule", "ProgramText", "Terms"]
 
@@ -128,7 +129,7 @@ class Program(
     precedence = models.PositiveIntegerField(
         pgettext_lazy("position", "order"),
         default=100,
-        help_text=_("Where several programs are open, the one with the lowest number is offered."),
+        help_text=_("Where several programs are open, the first one is offered."),
     )
     audience = models.ForeignKey(
         Audience,
@@ -168,7 +169,11 @@ class Program(
         help_text=_("Not shorter than the time in which an order can be returned."),
     )
     hold_anchor = models.CharField(
-        _("waiting period starts at"), max_length=10, choices=Anchor.choices, default=Anchor.SHIPPED
+        _("waiting period starts at"),
+        max_length=10,
+        choices=Anchor.choices,
+        default=Anchor.SHIPPED,
+        help_text=_("From when the days are counted."),
     )
     clawback_days = models.PositiveSmallIntegerField(
         _("rewards can be taken back for, in days"),
@@ -205,22 +210,25 @@ class Program(
     )
     budget_amounts = AmountsField(
         _("budget"),
-        help_text=_("When it is used up, nobody new is invited. What was promised is kept."),
+        help_text=_(
+            "What the program may cost in all. When it is used up, nobody new is invited. What was promised is kept."
+        ),
     )
     budget_count = models.PositiveIntegerField(
         _("budget in number of friends"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), at_most(10_000_000)],
+        help_text=_("How many friends may be invited in all. Leave empty for no limit."),
     )
     landing_page = models.ForeignKey(
-        "wagtailcore.Page",
+        BASE_PAGE_MODEL_NAME,
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
         related_name="+",
         verbose_name=_("landing page"),
-        help_text=_("Leave empty for the general page."),
+        help_text=_("Where the link leads. Leave empty for the general page."),
     )
 
     class Meta:
@@ -240,6 +248,12 @@ class Program(
         if check_fks and audience is not None and not Audience.objects.filter(pk=audience).exists():
             data = {**data, "audience": None}
         program: Program | None = super().from_serializable_data(data, check_fks, strict_fks)
+        return program
+
+    def with_content_json(self, content: dict[str, Any]) -> Program:
+        """The order is dragged in the listing and in force at once: no version of the past brings another one back."""
+        program: Program = super().with_content_json(content)
+        program.precedence = self.precedence
         return program
 
     @property
@@ -286,7 +300,11 @@ class ProgramText(models.Model):
         blank=True,
         help_text=_("What your customer sends with the link. They can change it."),
     )
-    small_print = models.TextField(_("terms of the offer"), blank=True)
+    small_print = models.TextField(
+        _("terms of the offer"),
+        blank=True,
+        help_text=_("Stands below the offer, for example that it cannot be paid out in cash."),
+    )
 
     class Meta:
         verbose_name = _("texts")
@@ -312,7 +330,7 @@ class ProgramRule(Orderable):
         null=True,
         blank=True,
         validators=[at_most(10_000)],
-        help_text=_("For the n-th friend who orders: n."),
+        help_text=_("5: the fifth friend who orders brings it."),
     )
     kind = models.CharField(_("gets"), max_length=40, choices=reward_kind_choices)
     amounts = AmountsField(_("amount"), help_text=AMOUNTS_HELP)

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from wagtail.models import ModelLogEntry
 
 from wagtail_referrals.programs import budget
 from wagtail_referrals.programs.audiences import AudienceData, audience_data, in_audience
-from wagtail_referrals.programs.models import Budget
+from wagtail_referrals.programs.models import Audience, Budget, Program
 from wagtail_referrals.programs.terms import TermsData, live_programs, publish_terms
 
 CACHE_KEY: Final = "wagtail_referrals.open_programs"
+AUDIENCES_KEY: Final = "wagtail_referrals.audiences"
 CACHE_SECONDS: Final = 60
+# What Wagtail's log says of a program that was opened or closed.
+_OPENED: Final = ("wagtail.publish", "wagtail.publish.scheduled")
+_CLOSED: Final = ("wagtail.unpublish", "wagtail.unpublish.scheduled")
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class OpenTerms:
 
 def forget_open_terms() -> None:
     """After a program or an audience was published, closed, deleted, or a budget changed sides."""
-    cache.delete(CACHE_KEY)
+    cache.delete_many([CACHE_KEY, AUDIENCES_KEY])
 
 
 def _read(now: datetime) -> list[OpenTerms]:
@@ -77,6 +84,33 @@ def open_terms(*, site_id: int | None, now: datetime | None = None) -> list[Open
     return [item for item in _open_anywhere(now or timezone.now()) if item.site_id in (None, site_id)]
 
 
+def was_closed(program_key: str, moment: datetime) -> bool:
+    """Is it known that the program was not published at a moment of the past, or not within its dates?
+
+    As Wagtail's log has it, and the version that was published then. What was published by code stands in no log, and
+    a budget that was used up neither. Two queries.
+    """
+    program = Program.objects.filter(key=program_key).values_list("pk", flat=True).first()
+    last = (
+        ModelLogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(Program),
+            object_id=str(program),
+            action__in=(*_OPENED, *_CLOSED),
+            timestamp__lte=moment,
+        )
+        .select_related("revision")
+        .order_by("-timestamp", "-pk")
+        .first()
+    )
+    if last is None:
+        return False
+    if last.action in _CLOSED:
+        return True
+    published = last.revision.content if last.revision is not None else {}
+    opens, closes = (parse_datetime(published.get(name) or "") for name in ("go_live_at", "expire_at"))
+    return (opens is not None and opens > moment) or (closes is not None and closes <= moment)
+
+
 def pick_terms(
     *,
     site_id: int | None,
@@ -112,3 +146,16 @@ def site_of_offer(
         if offer.site_id is not None and in_audience(offer.audience, user_id, now=now):
             return offer.site_id
     return None
+
+
+def in_audience_of(audience_id: Any, user_id: Any, *, now: datetime | None = None) -> bool:
+    """Is the customer with this account in the published audience with this primary key? In one that is gone nobody is.
+
+    No query with warm caches; never raises on account of the shop: see ``in_audience``.
+    """
+    found: dict[str, AudienceData] | None = cache.get(AUDIENCES_KEY)
+    if found is None:
+        found = {str(row.pk): audience_data(row) for row in Audience.objects.prefetch_related("rules")}
+        cache.set(AUDIENCES_KEY, found, CACHE_SECONDS)
+    data = found.get(str(audience_id))
+    return data is not None and in_audience(data, user_id, now=now)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext, ngettext
 
@@ -154,6 +157,8 @@ def rule_hints(row: RuleRow) -> list[str]:
             )
             % {"what": kind.label, "currencies": ", ".join(unbound)}
         )
+    for owner in option_owners(row.kind, row.trigger):
+        hints += owner.option_hints(row.options or {})
     if "percent" in kind.value_fields and row.percent and row.percent > MUCH_PERCENT:
         hints.append(
             gettext("%(percent)s is a lot for one reward. Is that what you mean?")
@@ -162,7 +167,7 @@ def rule_hints(row: RuleRow) -> list[str]:
     return hints
 
 
-def program_hints(program: Any, rules: list[Any]) -> list[str]:
+def program_hints(program: Any, rules: list[Any], *, now: datetime | None = None) -> list[str]:
     """What an editor should think about before publishing, whole sentences. ``rules``: its rows, saved or not."""
     sound = [row for row in rules if not rule_problems(row)]
     hints = forbidden_hints(rules)
@@ -185,6 +190,8 @@ def program_hints(program: Any, rules: list[Any]) -> list[str]:
     if sound and program.credit_pays_renewals and not any(gives_credit(_plain_rule(row)) for row in sound):
         hints.append(gettext("No reward is credit: there is nothing that could pay a renewal."))
     hints += _time_hints(program, sound)
+    hints += _date_hints(program, now or timezone.now())
+    hints += _page_hints(program)
     hints += _budget_hints(program, sound)
     # The same thing may be said of several rules.
     return list(dict.fromkeys(hints))
@@ -208,11 +215,78 @@ def friend_notes(rules: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(note for kind in kinds for note in notes_on(kind)))
 
 
+_return_days: Final[list[Callable[[int | None], int | None]]] = []
+
+
+def register_return_days(ask: Callable[[int | None], int | None]) -> None:
+    """Let a site, by its key, say how many days an order can be returned; ``None``: it is not known, or of no site in
+    particular.
+    """
+    if ask not in _return_days:
+        _return_days.append(ask)
+
+
+def return_days(site_id: int | None) -> int | None:
+    """How many days an order can be returned on this site, as far as anybody has said."""
+    return next((days for ask in _return_days if (days := ask(site_id))), None)
+
+
+def date_notes(program: Any, *, now: datetime | None = None) -> list[str]:
+    """When it opens and ends, whole sentences. Nothing for dates that are over."""
+    moment, notes = now or timezone.now(), []
+    opens, ends = program.go_live_at, program.expire_at
+    if opens is not None and opens > moment:
+        notes.append(
+            gettext("It opens on %(date)s: until then it promises nothing.") % {"date": _moment_words(opens)}
+        )
+    if ends is not None and ends > moment:
+        notes.append(
+            gettext("It ends on %(date)s: then nobody new is invited, and what was promised is kept.")
+            % {"date": _moment_words(ends)}
+        )
+    return notes
+
+
+def _moment_words(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
+
+
+def _date_hints(program: Any, now: datetime) -> list[str]:
+    opens, ends, hints = program.go_live_at, program.expire_at, []
+    if ends is not None and ends <= now:
+        hints.append(
+            gettext("It ended on %(date)s: take the date away, or choose a later one.")
+            % {"date": _moment_words(ends)}
+        )
+    elif ends is not None and ends - max(opens or now, now) < timedelta(days=1):
+        hints.append(gettext("It is open for less than a day: few links are followed so soon."))
+    return hints
+
+
+def _page_hints(program: Any) -> list[str]:
+    page = program.landing_page
+    if page is None or page.live:
+        return []
+    return [
+        gettext("The landing page “%(page)s” is not published: friends get the general one.")
+        % {"page": page.get_admin_display_title()}
+    ]
+
+
 def _time_hints(program: Any, sound: list[Any]) -> list[str]:
     hints = []
     later = any(row.side == Side.ADVOCATE for row in sound)
+    returns = return_days(program.site_id)
     if later and program.hold_days == 0:
         hints.append(gettext("Without a waiting period a reward is given before the order can be returned."))
+    elif later and returns and program.hold_days is not None and program.hold_days < returns:
+        hints.append(
+            gettext(
+                "Rewards are given after %(hold)s days, but orders can be returned for %(returns)s: credit that "
+                "was spent already is hard to take back."
+            )
+            % {"hold": program.hold_days, "returns": returns}
+        )
     if program.hold_days and program.clawback_days is not None and program.clawback_days < program.hold_days:
         hints.append(
             gettext("Rewards are given after %(hold)s days but can be taken back for %(clawback)s days only.")

@@ -17,6 +17,7 @@ class BadgeKind(RewardKind):
 
     key = "badge"
     label = _("Badge")
+    only_writes_rows = True
 
     def option_fields(self) -> dict[str, forms.Field]:
         return {

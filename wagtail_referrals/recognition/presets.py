@@ -12,6 +12,7 @@ from wagtail_referrals.kinds import Side, reward_kinds
 from wagtail_referrals.programs import Preset, presets
 from wagtail_referrals.programs.models import Program, ProgramRule
 from wagtail_referrals.programs.presets import DISCOUNT_WORDS, everywhere, unsaved_program
+from wagtail_referrals.recognition import receivers
 from wagtail_referrals.recognition.kind import BadgeKind, badge_options
 from wagtail_referrals.recognition.models import Badge
 
@@ -43,6 +44,7 @@ def _milestones() -> Program:
 
 def register() -> None:
     """Called when Django is ready."""
+    receivers.connect()
     reward_kinds.register(BadgeKind())
     presets.register(
         Preset(

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q, QuerySet
 from django.utils import timezone
 
+from wagtail_referrals import signals
 from wagtail_referrals.people import (
     adopt_guest,
     email_is_theirs,
@@ -126,7 +127,8 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
             Referral.objects.filter(pk=referral.pk, friend=None).update(
                 friend=known, registered_at=moment, next_check_at=moment, revision=F("revision") + 1
             )
-            timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
+            referral.friend, referral.registered_at = known, moment
+            _tell_registered(referral, moment)
     if claim is None:
         return next(iter(theirs.values()), None)
     if claim.terms.program_key in theirs:
@@ -137,8 +139,13 @@ def register_friend(user: Any, *, claim: Claim | None, now: datetime | None = No
     if Referral.objects.filter(claim=claim).exists():
         return None
     referral, _created = _create(claim, known, address, now=moment, registered_at=moment)
-    timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=moment)
+    _tell_registered(referral, moment)
     return referral
+
+
+def _tell_registered(referral: Referral, now: datetime) -> None:
+    timeline.record("registered", referral=referral, key=f"registered:{referral.pk}", now=now)
+    signals.friend_registered.send_robust(sender=Referral, referral=referral, now=now)
 
 
 def email_verified(user: Any, *, now: datetime | None = None) -> None:

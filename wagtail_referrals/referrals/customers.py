@@ -9,7 +9,7 @@ from typing import Any, Final
 from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db.models import Case, Count, DecimalField, Max, Q, QuerySet, Sum, Value, When
 from django.utils.translation import get_language_info, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +18,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import Asked, CustomerFact, customer_facts, either_words, join_words
 from wagtail_referrals.programs.amounts import AmountsFormField, as_decimals
+from wagtail_referrals.programs.audiences import NOBODY
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.referrals.shop import CustomerOrders, get_shop
 
@@ -246,6 +247,25 @@ class InGroup(CustomerFact):
         return Q(pk__in=_only(members, "pk", asked).values("pk"))
 
 
+class WorksHere(CustomerFact):
+    """Accounts that open the back office: Django's staff, and who may open Wagtail's admin."""
+
+    key = "staff"
+    label = _("works for the shop")
+
+    def words(self, options: dict[str, Any]) -> str:
+        return gettext("works for the shop")
+
+    def matching(self, options: dict[str, Any], asked: Asked) -> Q:
+        accounts = _only(get_user_model()._default_manager.all(), "pk", asked)
+        fields = {field.name for field in accounts.model._meta.get_fields()}
+        works = Q(*[(name, True) for name in ("is_staff", "is_superuser") if name in fields], _connector=Q.OR)
+        if "groups" in fields:
+            opens = Permission.objects.filter(content_type__app_label="wagtailadmin", codename="access_admin")
+            works |= Q(groups__in=Group.objects.filter(permissions__in=opens))
+        return Q(pk__in=accounts.filter(works).values("pk")) if works else NOBODY
+
+
 class ReadsIn(CustomerFact):
     """The language in which the customer last used the page "Refer a friend": nothing else is known of it."""
 
@@ -308,5 +328,14 @@ def _choices(known: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return [("", "---------"), *known]
 
 
-for _fact in (OrdersPlaced(), Spent(), LastOrder(), BoughtFrom(), InGroup(), ReadsIn(), CameAsFriend()):
+for _fact in (
+    OrdersPlaced(),
+    Spent(),
+    LastOrder(),
+    BoughtFrom(),
+    InGroup(),
+    WorksHere(),
+    ReadsIn(),
+    CameAsFriend(),
+):
     customer_facts.register(_fact)

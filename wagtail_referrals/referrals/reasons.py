@@ -23,6 +23,15 @@ REASONS: Final[dict[str, Any]] = {
     "unknown_kind": _("this site no longer knows this kind of reward"),
     "no_customer": _("the customer's account no longer exists"),
     "had_already": _("it is given once to each customer, and was given before"),
+    # Requests about orders
+    "not_matched": _("it could not be found that the order came by this referrer"),
+    "denied": _("the person who was named says that they did not send the friend"),
+    "unanswered": _("nobody decided about it in time"),
+    "order_unknown": _("the shop knows no such order"),
+    "own_order": _("the referrer placed this order themselves"),
+    "other_referral": _("the order came by another invitation"),
+    "advocate_inactive": _("the referrer cannot refer anybody at the moment"),
+    "not_offered": _("the referrer had no program to offer when the order was placed, or has none now"),
     # Waiting
     "order": _("waiting for the friend's first order"),
     "other_products": _("the friend has ordered nothing so far that brings a reward"),
@@ -51,6 +60,10 @@ REASONS: Final[dict[str, Any]] = {
 
 # Where a reason speaks of the referrer, or of what they know as theirs: said to the referrer.
 TO_ADVOCATE: Final[dict[str, Any]] = {
+    "not_matched": _("we could not find that this order came by you"),
+    "own_order": _("you placed this order yourself"),
+    "advocate_inactive": _("your account cannot refer friends at the moment"),
+    "not_offered": _("you had no program to offer when the order was placed, or have none now"),
     "own_link": _("this is your own link"),
     "existing_customer": _("the offer is for new customers, and your friend has ordered before"),
     "cap": _("you have reached the most rewards in this period"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from django.http import HttpRequest
 
 from wagtail_referrals import conf
 from wagtail_referrals.kinds import DiscountIssuer
+from wagtail_referrals.programs import TermsData
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,46 @@ class GuestOrders:
     email: str
 
 
+@dataclass(frozen=True)
+class PlacedOrder:
+    """An order that was placed without an invitation, when somebody says afterwards whose friend placed it.
+
+    ``snapshot`` is what it would have been when it was placed. ``user`` is the account, ``None`` for a guest, whose
+    address is ``email``. ``basket_reference`` is the number of its basket as in ``rewards.commit``, "" where the shop
+    no longer knows it.
+    """
+
+    snapshot: PurchaseSnapshot
+    user: Any
+    email: str
+    basket_reference: str = ""
+
+
+@dataclass(frozen=True)
+class DayOrders:
+    """All orders that were placed on a day of the site's time zone, in one currency, whatever became of them.
+
+    ``repeat_orders`` are those of an account, or of a guest's address, that had ordered before. ``revenue``: goods, tax
+    included, after discounts, without delivery, as the orders were placed.
+    """
+
+    day: date
+    currency: str
+    orders: int
+    repeat_orders: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True)
+class GoodOrder:
+    """An order of an account that was delivered, and of which nothing was given back. ``user_id``: its key."""
+
+    reference: str
+    user_id: Any
+    placed_at: datetime
+    shipped_at: datetime
+
+
 class Shop(DiscountIssuer, Protocol):
     """What a shop implements. Named in ``WAGTAIL_REFERRALS["SHOP"]``; made once, without arguments.
 
@@ -105,6 +146,24 @@ class Shop(DiscountIssuer, Protocol):
 
     Optional is ``register_url(request) -> str``: where a visitor opens an account. A friend whose present waits for one
     is led there; without the method, or with "", to ``start_url``.
+
+    Optional is ``orders_by_day(start, end) -> Iterable[DayOrders]``: the orders that were placed from ``start`` to
+    before ``end``, in few queries, a row for each day and currency. Without the method reports compare referrals with
+    nothing.
+
+    Optional is ``first_orders(most, terms) -> Sequence[PurchaseSnapshot]``: the newest first orders of accounts, as
+    they would have been noted when they were placed under these ``terms``, in few queries. Without the method editors
+    are not told what a program would give for them.
+
+    Optional is ``recent_good_orders(start, end) -> Iterable[GoodOrder]``: the orders of accounts that were delivered
+    from ``start`` to before ``end``, as in ``Facts.shipped_at``, that were not cancelled and of which nothing was given
+    back so far; in few queries for each 500. Without the method nobody is asked after an order to refer friends.
+
+    Optional are the two that requests about orders need, see ``requests``. Without ``placed_order(reference, terms) ->
+    PlacedOrder | None`` none is confirmed: it reads one order, ``None`` when there is none with that number; ``terms``
+    are those that it may fall under, for what the snapshot says of its lines. Without ``people_named(name, town) ->
+    Collection[Any]`` staff look for who is meant: it answers with the keys of the accounts that this name means in this
+    town, however they are written.
     """
 
     def facts(self, references: Sequence[str]) -> Mapping[str, Facts]:
@@ -169,6 +228,36 @@ def shop_register_url(request: HttpRequest) -> str:
     """Where a visitor opens an account; "" where the shop does not say."""
     ask = getattr(get_shop(), "register_url", None)
     return str(ask(request)) if ask is not None else ""
+
+
+def shop_orders_by_day(start: datetime, end: datetime) -> list[DayOrders]:
+    """All orders from ``start`` to before ``end`` by day; none where the shop does not say."""
+    ask = getattr(get_shop(), "orders_by_day", None)
+    return list(ask(start, end)) if ask is not None else []
+
+
+def shop_first_orders(most: int, terms: TermsData) -> list[PurchaseSnapshot] | None:
+    """The newest first orders of the shop's customers; ``None`` where the shop does not say."""
+    ask = getattr(get_shop(), "first_orders", None)
+    return list(ask(most, terms)) if ask is not None else None
+
+
+def shop_good_orders(start: datetime, end: datetime) -> Iterable[GoodOrder]:
+    """Orders that were delivered from ``start`` to before ``end`` and stayed; none where the shop does not say."""
+    ask = getattr(get_shop(), "recent_good_orders", None)
+    return ask(start, end) if ask is not None else []
+
+
+def shop_order(reference: str, terms: Sequence[TermsData]) -> PlacedOrder | None:
+    """An order that was placed already; ``None`` where there is none, or the shop cannot say."""
+    ask = getattr(get_shop(), "placed_order", None)
+    return ask(reference, terms) if ask is not None else None
+
+
+def shop_people_named(name: str, town: str) -> list[Any]:
+    """Keys of the accounts that a name means in a town; none where the shop cannot say."""
+    ask = getattr(get_shop(), "people_named", None)
+    return list(ask(name, town)) if ask is not None else []
 
 
 @receiver(setting_changed, dispatch_uid="wagtail_referrals.shop")

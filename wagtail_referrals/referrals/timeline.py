@@ -5,7 +5,7 @@ Rows hold a kind and plain values; the words are made when somebody reads, in th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -48,10 +48,16 @@ WORDS: Final[dict[str, Any]] = {
     "registered": _("The friend opened an account."),
     "purchase": _("The friend placed order %(reference)s over %(amount)s."),
     "check_pass": _("Checked and in order: %(check)s."),
-    "check_hold": _("To check: %(reason)s."),
+    "check_hold": _("To check because of “%(check_name)s”: %(reason)s."),
     "check_refuse": _("Refused: %(reason)s."),
     "review_approve": _("Approved by a member of staff. %(note)s"),
     "review_refuse": _("Refused by a member of staff. %(note)s"),
+    "review_postpone": _("A member of staff will look at it again on %(until)s. %(note)s"),
+    "order_reported": _("The referrer says that a friend of theirs placed order %(reference)s."),
+    "friend_named": _("Somebody who ordered has named the referrer, who is asked whether that is so."),
+    "request_confirmed": _("It was confirmed that order %(reference)s came by the referrer."),
+    "request_refused": _("It was not confirmed that order %(reference)s came by the referrer: %(reason)s."),
+    "request_lapsed": _("Whether order %(reference)s came by the referrer was never said: %(reason)s."),
     "state": _("New state: %(state)s (%(reason)s)."),
     "state_plain": _("New state: %(state)s."),
     "state_until": _("New state: %(state)s, until %(until)s."),
@@ -64,7 +70,12 @@ WORDS: Final[dict[str, Any]] = {
     ),
     "reward_refused": _("No reward %(for_side)s: %(reason)s."),
     "reward_failed": _("Giving the reward %(of_side)s failed; it will be tried again."),
+    "reward_retry": _("A member of staff had the reward %(of_side)s tried again."),
     "message": _("Message sent %(to_side)s: %(message)s."),
+    "message_not_sent": _("Message %(to_side)s not sent: %(message)s. The reason: %(not_sent)s."),
+    "message_unsure": _(
+        "Message %(to_side)s may have been sent: %(message)s. It was being handed over when the work was interrupted."
+    ),
 }
 
 # With their preposition: in many languages it melts with the article.
@@ -77,6 +88,8 @@ SOURCES: Final = {
     "link": _("a share link"),
     "code": _("a typed code"),
     "attached": _("an invitation that the shop passed on"),
+    "named": _("what they said at the checkout"),
+    "reported": _("what the referrer reported"),
 }
 CHECKS: Final[dict[str, Any]] = {
     "own_account": _("not the referrer's own account"),
@@ -85,10 +98,45 @@ CHECKS: Final[dict[str, Any]] = {
     "same_address": _("another address than the referrer's"),
     "advocate_state": _("the referrer is not blocked"),
 }
-MESSAGES: Final[dict[str, Any]] = {
-    "reward_given": _("your reward is there"),
-    "reward_taken_back": _("your reward was taken back"),
+# What checks are called, by their keys: said by whoever has them, see ``name_checks``.
+_check_names: Final[list[Callable[[str], Any]]] = []
+# What messages are called, by their kinds: said by whoever has them, see ``name_messages``.
+_message_names: Final[list[Callable[[str], Any]]] = []
+
+# Why a message was not sent: what stands in its reason. As the end of "not sent: ...".
+NOT_SENT: Final[dict[str, Any]] = {
+    "switched_off": _("such messages are switched off"),
+    "unwanted": _("the reader does not want it"),
+    "suppressed": _("nothing more is sent to this address"),
+    "not_due": _("there was no cause for it any more"),
+    "no_address": _("there is no address to send it to"),
+    "refused": _("the address was refused"),
+    "not_taken": _("the mail server did not take it, and it was tried often enough"),
+    "not_written": _("it could not be put together, and it was tried often enough"),
+    "left": _("the site gives its referral programs up"),
 }
+
+
+def name_checks(ask: Callable[[str], Any]) -> None:
+    """Let the timeline call checks by their names. ``ask``: the name for a key, "" for one that is not known."""
+    if ask not in _check_names:
+        _check_names.append(ask)
+
+
+def name_messages(ask: Callable[[str], Any]) -> None:
+    """Let the timeline call messages by their names. ``ask``: the name for a kind, "" for one that is not known."""
+    if ask not in _message_names:
+        _message_names.append(ask)
+
+
+def message_name(kind: str) -> str:
+    """What a message is called, in the current language; its kind for one that the site no longer has."""
+    return next((str(name) for name in (ask(kind) for ask in _message_names) if name), kind)
+
+
+def check_name(key: str) -> str:
+    """What a check is called, in the current language; its key for one that the site no longer has."""
+    return next((str(name) for name in (ask(key) for ask in _check_names) if name), key)
 
 
 def record(
@@ -178,15 +226,17 @@ def event_words(event: TimelineEvent) -> str:
         % {
             "source": SOURCES.get(str(data.get("source")), data.get("source", "")),
             "reason": reason_words(reason),
+            "not_sent": NOT_SENT.get(reason, reason),
             "gift": gift_words(data),
             "amount": money_words(data),
             "reference": data.get("reference", ""),
-            "check": CHECKS.get(str(data.get("check")), data.get("check", "")),
+            "check": CHECKS.get(str(data.get("check"))) or check_name(str(data.get("check", ""))),
+            "check_name": check_name(str(data.get("check", ""))),
             "note": data.get("note", ""),
             "state": dict(Referral.State.choices).get(str(data.get("state")), data.get("state", "")),
             "until": moment_words(data.get("until")),
             **{name: sides.get(str(data.get("side")), data.get("side", "")) for name, sides in SIDES.items()},
-            "message": MESSAGES.get(str(data.get("message")), data.get("message", "")),
+            "message": message_name(str(data.get("message", ""))),
         }
     ).strip()
 

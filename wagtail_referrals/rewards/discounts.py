@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from wagtail_referrals import signals
 from wagtail_referrals.kinds import DiscountRequest, Rule, reward_kinds, triggers
 from wagtail_referrals.people import email_key, email_of_account
 from wagtail_referrals.programs import TermsData, kept_gift, parse
@@ -167,6 +168,7 @@ def _issue_one(pk: int, now: datetime) -> DiscountGrant | None:
             grant.save(update_fields=["expires_at"])
         if _issue(grant, rule):
             _record_issued(grant, rule, now)
+            signals.discount_usable.send_robust(sender=DiscountGrant, grant=grant, rule=rule, now=now)
     return grant
 
 

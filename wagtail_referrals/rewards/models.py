@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from wagtail_referrals.kinds import Side, reward_kind_choices
 from wagtail_referrals.people.models import Advocate
@@ -76,6 +76,8 @@ class Reward(models.Model):
         verbose_name = _("reward")
         verbose_name_plural = _("rewards")
         default_permissions = ("view",)
+        # Wagtail translates the names of permissions where it lists them.
+        permissions = [("retry_reward", gettext_noop("Can try to give rewards again"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["referral", "rule_key", "side", "occasion"],
@@ -101,7 +103,19 @@ class Reward(models.Model):
                 condition=Q(posted__gte=0, amount__gte=0), name="referrals_reward_not_negative"
             ),
         ]
-        indexes = [models.Index(fields=["advocate", "-created_at"], name="referrals_reward_advocate")]
+        indexes = [
+            models.Index(fields=["advocate", "-created_at"], name="referrals_reward_advocate"),
+            # For the figures of a day.
+            models.Index(
+                fields=["given_at"], name="referrals_reward_given", condition=Q(given_at__isnull=False)
+            ),
+            # What is still owed, and what went wrong: few of all.
+            models.Index(
+                fields=["state", "-created_at"],
+                name="referrals_reward_open",
+                condition=Q(state__in=["waiting", "to_check", "failed"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self._meta.verbose_name} {self.pk}"
@@ -170,6 +184,12 @@ class DiscountGrant(models.Model):
                 fields=["used_reference"],
                 name="referrals_discount_order",
                 condition=Q(reward__isnull=False) & ~Q(used_reference=""),
+            ),
+            # For the figures of a day: what was saved in its orders?
+            models.Index(
+                fields=["used_reference"],
+                name="referrals_discount_used",
+                condition=Q(claim__isnull=False) & ~Q(used_reference=""),
             ),
             models.Index(
                 fields=["user"],

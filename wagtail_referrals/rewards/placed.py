@@ -132,5 +132,5 @@ def order_placed(
         now=moment,
     )
     if purchase is not None:
-        signals.purchase_recorded.send_robust(sender=Purchase, purchase=purchase)
+        signals.purchase_recorded.send_robust(sender=Purchase, purchase=purchase, now=moment)
     return purchase

@@ -66,7 +66,7 @@ def commit(
     is_linked = tied is not None
     if tied is None and remembered is not None:
         tied = Claim.objects.filter(pk=remembered).select_related("terms", "advocate").first()
-    if tied is not None and (not _promises(tied, moment) or _is_of_another(tied, known)):
+    if tied is not None and (not promise_holds(tied, moment) or _is_of_another(tied, known)):
         tied = None
 
     claim: Claim | None = None
@@ -89,7 +89,7 @@ def commit(
     return claim
 
 
-def _promises(claim: Claim, now: datetime) -> bool:
+def promise_holds(claim: Claim, now: datetime) -> bool:
     """Is there still something to promise? Also to a friend who has the discount again after a cancelled order."""
     if tracking.claim_is_open(claim, now):
         return True
@@ -110,7 +110,7 @@ def _from_visit(
 ) -> Claim | None:
     existing = Claim.objects.filter(visit=visit).select_related("terms", "advocate").first()
     if existing is not None:
-        return existing if _promises(existing, now) else None
+        return existing if promise_holds(existing, now) else None
     if visit.terms_id is None:
         return None
     terms: Terms = visit.terms  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What a shop adds to "Refer a friend": rewards that customers find on another page, and what their credit is for."""
+"""What an app adds to "Refer a friend": rewards on another page of the shop, what credit is for, a question."""
 
 from __future__ import annotations
 
@@ -25,11 +25,22 @@ class Gift:
     action: str
 
 
+@dataclass(frozen=True)
+class Question:
+    """What an app would like to ask the customer: ``words``, and a link that ``action`` names."""
+
+    words: str
+    url: str
+    action: str
+
+
 GiftsOf = Callable[[Any], Sequence[Gift]]
 CreditUse = Callable[[Any, str], str]
+QuestionFor = Callable[[Any, Any], Question | None]
 
 _gifts: Final[list[GiftsOf]] = []
 _credit_uses: Final[list[CreditUse]] = []
+_questions: Final[list[QuestionFor]] = []
 T = TypeVar("T")
 
 
@@ -46,6 +57,19 @@ def register_credit_use(ask: CreditUse) -> None:
     """
     if ask not in _credit_uses:
         _credit_uses.append(ask)
+
+
+def register_question(ask: QuestionFor) -> None:
+    """``ask(user, site)`` answers what to ask the customer on this site, or ``None``.
+
+    Called from ``AppConfig.ready()``.
+    """
+    if ask not in _questions:
+        _questions.append(ask)
+
+
+def questions_for(user: Any, site: Any) -> list[Question]:
+    return [question for question in _answers(_questions, user, site) if question is not None]
 
 
 def gifts_of(user: Any) -> list[Gift]:

@@ -17,6 +17,7 @@ from wagtail.signals import page_published, page_slug_changed, page_unpublished,
 from wagtail_referrals.site.invitation import Invitation
 from wagtail_referrals.site.layout import layout_context
 from wagtail_referrals.site.models import LandingPageMixin
+from wagtail_referrals.site.nobody import everybody_context
 from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,8 @@ def find_landing_page(*, site_id: int | None, page_id: int | None, language: str
         page = _programs_page(page_id, language) or _sites_page(site_id, language)
         if page is not None:
             # So that they are in the cache with the page.
-            _together = page.locale, getattr(page, "picture", None)
+            pictures = ("picture", "share_picture", "variant_pictures")
+            _together = page.locale, *(getattr(page, name, None) for name in pictures)
         found = page if page is not None else False
         try:
             cache.set(key, found, CACHE_SECONDS)
@@ -50,7 +52,11 @@ def draw_landing_page(request: HttpRequest, invitation: Invitation, page: Any) -
     """The invitation on this page, else on our general one. Rendered, as the language is another one afterwards."""
     request.referral_invitation = invitation  # type: ignore[attr-defined]
     if page is None:
-        context = {**layout_context(), **invitation.context(request)}
+        context = {
+            **layout_context(),
+            **invitation.context(request),
+            **everybody_context(request, invitation.code),
+        }
         return TemplateResponse(request, "wagtail_referrals/landing_page.html", context).render()
     with translation.override(page.locale.language_code):
         response: HttpResponse = page.serve(request)

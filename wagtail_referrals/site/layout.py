@@ -18,7 +18,7 @@ from django.template import Template, TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader import get_template
 
 from wagtail_referrals import conf
-from wagtail_referrals.site.blocks import shown_blocks
+from wagtail_referrals.site.template_blocks import shown_blocks
 
 logger = logging.getLogger(__name__)
 

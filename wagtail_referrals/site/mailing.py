@@ -17,12 +17,11 @@ from django.utils.translation import override
 from wagtail.models import Site
 
 from wagtail_referrals import people, programs
+from wagtail_referrals.insights import plain_cell
 from wagtail_referrals.site.sharing import share_url
 
 COLUMNS: Final = ("customer", "first_name", "language", "friends_read", "link")
 BATCH: Final = 1000
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def may_refer(site: Site, now: datetime | None = None) -> Q | None:
@@ -95,9 +94,3 @@ def _lines(accounts: list[Any], root: str) -> Iterator[tuple[str, ...]]:
             share_url(code.text, root=root),
             people.email_of_account(user),
         )
-
-
-def plain_cell(text: str) -> str:
-    """The text as no spreadsheet runs it, on one line."""
-    text = " ".join(text.splitlines())
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,12 @@ from django.db.models import Max
 from django.utils.translation import ngettext
 
 from wagtail_referrals import programs
+from wagtail_referrals.kinds import Rule
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
+from wagtail_referrals.site.account.friends import reward_state_words
 
 
 @dataclass(frozen=True)
@@ -38,25 +41,40 @@ class Milestones:
 
 def milestones_of(advocate: Advocate, data: TermsData) -> Milestones | None:
     """``None`` for a program without milestones. Two queries for one with them."""
-    rules = [rule for rule in data.advocate_rules if programs.is_milestone(rule)]
+    rules = _milestone_rules(data)
     if not rules:
         return None
     found: dict[str, Any] = Referral.objects.filter(
         advocate=advocate, program_key=data.program_key
     ).aggregate(last=Max("ordinal"))
-    count = found["last"] or 0
-    rewards = {
-        str(reward.rule_key): reward
+    reached = {
+        str(reward.rule_key): reward_state_words(reward)
         for reward in Reward.objects.filter(
             advocate=advocate, tier__isnull=False, rule_key__in=[rule.key for rule in rules]
         )
     }
+    return _put_together(rules, found["last"] or 0, reached)
+
+
+def ladder(data: TermsData, *, count: int = 0) -> Milestones | None:
+    """What is ahead of somebody with ``count`` friends, whoever it is; ``None`` without milestones. No query."""
+    rules = _milestone_rules(data)
+    given = str(Reward.State.GIVEN.label)
+    return _put_together(rules, count, {rule.key: given for rule in rules if (rule.occurrence or 1) <= count})
+
+
+def _milestone_rules(data: TermsData) -> list[Rule]:
+    rules = (rule for rule in data.advocate_rules if programs.is_milestone(rule))
+    return sorted(rules, key=lambda rule: rule.occurrence or 1)
+
+
+def _put_together(rules: Sequence[Rule], count: int, reached: dict[str, str]) -> Milestones | None:
+    """``reached``: for each rule whose milestone was reached the words for how its reward stands."""
     steps, ahead = [], []
-    for rule in sorted(rules, key=lambda rule: rule.occurrence or 1):
+    for rule in rules:
         number = rule.occurrence or 1
-        reward = rewards.get(rule.key)
-        if reward is not None:
-            steps.append(Milestone(number, programs.rule_gets(rule), str(reward.get_state_display()), True))
+        if rule.key in reached:
+            steps.append(Milestone(number, programs.rule_gets(rule), reached[rule.key], True))
         elif number > count:
             ahead.append(rule)
             steps.append(Milestone(number, programs.rule_gets(rule), _to_go(number - count), False))

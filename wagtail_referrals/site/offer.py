@@ -169,6 +169,24 @@ def steps(data: TermsData | None) -> list[dict[str, Any]]:
     return found
 
 
+def referrer_steps() -> list[dict[str, str]]:
+    """How it works, for a customer who invites, where the editor wrote nothing."""
+    return [
+        {
+            "heading": gettext("Share your link"),
+            "text": gettext("It is in your account, and it stays the same."),
+        },
+        {
+            "heading": gettext("Your friend orders"),
+            "text": gettext("Their present waits in the basket, without a code."),
+        },
+        {
+            "heading": gettext("You get your reward"),
+            "text": gettext("You see at any time what it is waiting for."),
+        },
+    ]
+
+
 def waits_for_account(data: TermsData) -> bool:
     """Does the friend's present wait for an account, and none in the basket?"""
     return bool(_gets(data, "account")) and not _gets(data, "basket")

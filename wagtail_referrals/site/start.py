@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from django.apps import apps
@@ -20,13 +20,17 @@ from django.utils.text import slugify
 from django.utils.translation import gettext, override
 from wagtail.coreutils import get_content_languages
 from wagtail.log_actions import log
-from wagtail.models import Locale, Page, Site
+from wagtail.models import Locale, Site
 
 from wagtail_referrals.kinds import objection_to, reward_kinds
 from wagtail_referrals.programs import presets
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.site.landing import pages_of_site
 from wagtail_referrals.site.models import HubPage, HubPageMixin, LandingPage, LandingPageMixin
+from wagtail_referrals.wagtail_versions import BASE_PAGE_MODEL_NAME
+
+if TYPE_CHECKING:
+    from wagtail.models import Page
 
 # Ready-made programs in the order in which they are tried: the first whose rewards the shop can give now.
 FIRST_CHOICES: Final = ("give_percent_get_credit", "credit_for_both", "empty")
@@ -159,7 +163,11 @@ def _home(site: Site, language: str) -> tuple[Page | None, str]:
     if home.locale_id != locale.pk:
         translated = home.get_translation_or_none(locale)
         # Wagtail's own first page shows nothing that would have to be translated, and nothing to visitors.
-        if translated is None and home.depth > 1 and home.specific_class is Page:
+        if (
+            translated is None
+            and home.depth > 1
+            and home.specific_class is apps.get_model(BASE_PAGE_MODEL_NAME)
+        ):
             translated = home.copy_for_translation(locale, copy_parents=True, alias=True)
         home = translated
     if home is None:
@@ -191,9 +199,10 @@ def _add_page(
         slug=_free_slug(home, slugify(title) or what),
         locale=home.locale,
         live=False,
-        # Whoever makes the menus decides about them.
-        show_in_menus=False,
     )
+    if hasattr(page, "show_in_menus"):
+        # Whoever makes the menus decides about them.
+        page.show_in_menus = False
     if translation_key is not None:
         page.translation_key = translation_key
     home.add_child(instance=page)

@@ -7,8 +7,8 @@ whether an earlier link wins. It says nothing about the visitor.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
@@ -91,12 +91,22 @@ def may_set_cookie(request: HttpRequest) -> bool:
 
 
 def remember(
-    request: HttpRequest, response: HttpResponseBase, visit: Visit, data: TermsData | None = None
+    request: HttpRequest,
+    response: HttpResponseBase,
+    visit: Visit,
+    data: TermsData | None = None,
+    *,
+    arrived_at: datetime | None = None,
 ) -> None:
-    """Let the visitor's next requests know the visit: by a signed cookie, without consent by the session only."""
+    """Let the visitor's next requests know the visit: by a signed cookie, without consent by the session only.
+
+    ``arrived_at``: when they came back to a visit of before, so that the share link takes them for the same visitor.
+    """
     if visit.terms_id is None:
         return
     ticket = Ticket.of(visit, data or parse(visit.terms))  # type: ignore[arg-type]
+    if arrived_at is not None:
+        ticket = replace(ticket, visited=int(arrived_at.timestamp()))
     value = ticket.sign()
     if may_set_cookie(request):
         response.set_cookie(

@@ -16,6 +16,7 @@ from wagtail_referrals.kinds import Registry
 from wagtail_referrals.people import email_key, email_of_account
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs import TermsData
+from wagtail_referrals.referrals import name_checks
 from wagtail_referrals.referrals.models import Purchase, Referral
 from wagtail_referrals.referrals.shop import Shop
 from wagtail_referrals.trust.models import Decision
@@ -57,6 +58,14 @@ class Check:
 
 PASS = CheckResult()
 checks: Registry[Check] = Registry("check")
+
+
+def check_label(key: str) -> str:
+    """What a check is called; "" for one that the site does not have, or that has no name."""
+    return str(checks.get(key).label) if key in checks else ""
+
+
+name_checks(check_label)
 
 
 def own_account(subject: Subject) -> CheckResult:

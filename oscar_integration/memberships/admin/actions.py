@@ -182,7 +182,7 @@ class GiveView(MemberFormView):
             return list(found[: MOST_CUSTOMERS + 1])
         named = str((self.request.POST or self.request.GET).get("customer", ""))
         users: QuerySet[Any] = get_user_model()._default_manager.filter(is_active=True)
-        return list(users.filter(pk=named)) if named.isdecimal() else []
+        return list(users.filter(pk=named)) if named.isdecimal() and len(named) < 19 else []
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # Names and addresses that are looked for stay out of URLs.

@@ -27,6 +27,7 @@ class ButtonColumn(Column):
     """A button that does something about the row; the accessor says what, or nothing where there is nothing to do."""
 
     cell_template_name = "oscar_integration/memberships/admin/button_cell.html"
+    export_value = None
 
     def __init__(
         self, name: str, *, get_url: Callable[[Any], str] | None, back_url: str, **kwargs: Any

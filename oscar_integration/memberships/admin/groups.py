@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
+
+from wagtail_referrals.admin.groups import grant_once
 
 APP: Final = "referral_memberships"
 
@@ -24,16 +26,5 @@ def custom_permissions() -> QuerySet[Permission]:
 
 
 def grant_to_stock_groups(*, using: str, **kwargs: Any) -> None:
-    """After the first migration: never again once any group has a permission of ours, so what was taken away stays so.
-
-    A receiver of ``post_migrate``, which is sent once for each app: permissions come about in several of these steps.
-    """
-    ours = Permission.objects.using(using).filter(content_type__app_label=APP)
-    if ours.filter(codename__in=MODERATORS).count() < len(MODERATORS):
-        return
-    if Group.objects.using(using).filter(permissions__in=ours).exists():
-        return
-    for name, codenames in STOCK.items():
-        group = Group.objects.using(using).filter(name=name).first()
-        if group is not None:
-            group.permissions.add(*ours.filter(codename__in=codenames))
+    """A receiver of ``post_migrate``."""
+    grant_once(STOCK, apps=(APP,), using=using)

@@ -20,7 +20,6 @@ from wagtail.admin.views import generic
 from wagtail.admin.widgets import BooleanRadioSelect
 
 from oscar_integration.memberships.admin.actions import EndView, GiveView, RecoveredView, RenewalSwitchView
-from oscar_integration.memberships.admin.dates import SiteDatesFilter
 from oscar_integration.memberships.admin.history import history_of
 from oscar_integration.memberships.admin.names import MEMBERS, RENEWALS
 from oscar_integration.memberships.admin.policies import (
@@ -31,13 +30,15 @@ from oscar_integration.memberships.admin.policies import (
 from oscar_integration.memberships.admin.words import (
     member,
     money,
+    plan_choices,
     state_words,
     uses_words,
 )
 from oscar_integration.memberships.codes import spaced
-from oscar_integration.memberships.models import Membership, Period, Plan, Renewal
+from oscar_integration.memberships.models import Membership, Period, Renewal
 from oscar_integration.memberships.words import days_words, length_words
 from wagtail_referrals import people
+from wagtail_referrals.admin.filters import SiteDatesFilter
 from wagtail_referrals.admin.listing import (
     MINOR,
     Column,
@@ -89,8 +90,8 @@ def shortfall_words(period: Period) -> str:
 
 
 class MembershipFilterSet(WagtailFilterSet):
-    plan = django_filters.ModelMultipleChoiceFilter(
-        label=_("Plan"), queryset=Plan.objects.all(), widget=forms.CheckboxSelectMultiple
+    plan = django_filters.MultipleChoiceFilter(
+        label=_("Plan"), choices=plan_choices, widget=forms.CheckboxSelectMultiple
     )
     state = django_filters.MultipleChoiceFilter(
         label=pgettext_lazy("membership", "State"),

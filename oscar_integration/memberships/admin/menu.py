@@ -11,12 +11,15 @@ from django.utils.translation import pgettext_lazy
 from wagtail.admin.menu import MenuItem
 from wagtail.snippets.views.snippets import SnippetViewSetGroup
 
+from oscar_integration.memberships.admin import explanations
 from oscar_integration.memberships.admin.members import MembershipViewSet
 from oscar_integration.memberships.admin.names import OVERVIEW
 from oscar_integration.memberships.admin.plans import PlanViewSet
 from oscar_integration.memberships.admin.policies import OVERVIEW as MAY_SEE
 from oscar_integration.memberships.admin.renewals import RenewalViewSet
 from wagtail_referrals.admin.menu import MARKETING_HOOK
+
+explanations.register()
 
 # What else belongs into our menu is registered here: the list of who comes in today.
 SUBMENU_HOOK: Final = "register_memberships_menu_item"

@@ -39,7 +39,7 @@ from oscar_integration.memberships.kind import PLAN as GIVEN
 from oscar_integration.memberships.models import Membership, Plan, PlanName
 from oscar_integration.memberships.triggers import PLANS as BOUGHT
 from oscar_integration.memberships.words import length_words
-from wagtail_referrals.admin.listing import MINOR
+from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.programs import join_words
 from wagtail_referrals.programs.models import Program, Terms, language_choices
 
@@ -59,10 +59,7 @@ def renewal_state(plan: Plan) -> str:
     return gettext("by itself") if plan.renews else gettext("none")
 
 
-class PlanIndexView(IndexView):
-    # Exports of whole tables are not offered.
-    FORMATS = ()
-
+class PlanIndexView(ListingMixin, IndexView):
     @cached_property
     def columns(self) -> list[Column]:
         # Without bulk actions: "select all" goes past the filter, and plans are few.
@@ -93,17 +90,11 @@ class PlanIndexView(IndexView):
     def members_url(self, plan: Plan) -> str:
         return members_url(plan) if plan.pk in self.members else ""
 
-    def paginate_queryset(self, queryset: QuerySet[Plan], page_size: int) -> Any:
-        paginator, page, rows, others = super().paginate_queryset(queryset, page_size)
-        page.object_list = rows = list(rows)
+    def decorate(self, rows: list[Plan]) -> None:
         self.members = members_by_plan(rows)
-        return paginator, page, rows, others
 
     def get_context_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(*args, **kwargs)
-        # Oscar's context processor gives every page its own, which the listing would show.
-        if not self.is_searchable:
-            context["search_form"] = None
         context["media"] += css()
         return context
 
@@ -232,6 +223,7 @@ class PlanViewSet(SnippetViewSet):
     admin_url_namespace = PLANS
     base_url_path = "memberships/plans"
     index_view_class = PlanIndexView
+    index_template_name = "wagtail_referrals/admin/snippet_listing.html"
     add_view_class = PlanCreateView
     edit_view_class = PlanEditView
     copy_view_enabled = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
@@ -25,7 +26,6 @@ from wagtail.admin.ui.tables import StatusTagColumn
 from oscar_integration.memberships.admin import history
 from oscar_integration.memberships.admin.actions import MemberActionMixin
 from oscar_integration.memberships.admin.columns import ButtonColumn
-from oscar_integration.memberships.admin.dates import SiteDatesFilter
 from oscar_integration.memberships.admin.media import css
 from oscar_integration.memberships.admin.names import MEMBERS, RENEWALS
 from oscar_integration.memberships.admin.policies import (
@@ -33,13 +33,15 @@ from oscar_integration.memberships.admin.policies import (
     POLICIES,
     VIEW_MEMBERS,
 )
-from oscar_integration.memberships.admin.words import member, money
-from oscar_integration.memberships.models import Membership, Plan, Renewal
+from oscar_integration.memberships.admin.words import member, plan_choices
+from oscar_integration.memberships.models import Membership, Renewal
 from oscar_integration.memberships.renewals import try_soon
+from wagtail_referrals.admin.filters import SiteDatesFilter
 from wagtail_referrals.admin.listing import (
     MINOR,
     Column,
     MomentColumn,
+    MoneyColumn,
     RecordColumn,
     RecordIndexView,
     RecordViewSet,
@@ -54,10 +56,10 @@ class RenewalFilterSet(WagtailFilterSet):
         choices=Renewal.State.choices,
         widget=forms.CheckboxSelectMultiple,
     )
-    plan = django_filters.ModelMultipleChoiceFilter(
+    plan = django_filters.MultipleChoiceFilter(
         label=_("Plan"),
         field_name="membership__plan",
-        queryset=Plan.objects.all(),
+        choices=plan_choices,
         widget=forms.CheckboxSelectMultiple,
     )
     due_at = SiteDatesFilter(label=_("Due"))
@@ -68,10 +70,9 @@ class RenewalFilterSet(WagtailFilterSet):
         fields: list[str] = []
 
 
-def total_of(renewal: Renewal) -> str:
-    """What it costs, as far as is known: before the first attempt what was announced."""
-    amount = renewal.total if renewal.total is not None else renewal.announced_total
-    return money(amount, renewal.currency)
+def total_of(renewal: Renewal) -> Decimal | None:
+    """What it costs in its currency, as far as is known: before the first attempt what was announced."""
+    return renewal.total if renewal.total is not None else renewal.announced_total
 
 
 def refusal_words(renewal: Renewal) -> str:
@@ -117,18 +118,20 @@ class RenewalIndexView(RecordIndexView):
                 accessor="get_state_display",
                 primary=lambda renewal: renewal.state == Renewal.State.PAST_DUE,
             ),
-            Column("total", label=_("Total"), accessor=total_of),
-            Column(
+            MoneyColumn("total", label=_("Total"), accessor=total_of, currency="currency"),
+            MoneyColumn(
                 "credit",
                 label=_("Credit"),
                 classname=MINOR,
-                accessor=lambda renewal: money(renewal.credit, renewal.currency) if renewal.credit else "",
+                accessor=lambda renewal: renewal.credit or None,
+                currency="currency",
             ),
-            Column(
+            MoneyColumn(
                 "charge",
                 label=_("Card"),
                 classname=MINOR,
-                accessor=lambda renewal: money(renewal.charge, renewal.currency) if renewal.charge else "",
+                accessor=lambda renewal: renewal.charge or None,
+                currency="currency",
             ),
             Column("refusal", label=_("Refusals"), classname=MINOR, accessor=refusal_words),
             MomentColumn(

@@ -21,6 +21,11 @@ def uses_words(uses: int | None) -> str:
     return words.uses_words(uses)
 
 
+def plan_choices() -> list[tuple[str, str]]:
+    """Every plan, for a filter: what is none of them makes no sense, however large the number. One query."""
+    return [(str(plan.pk), str(plan)) for plan in Plan.objects.all()]
+
+
 def plan_words(plan: Plan) -> str:
     """What one period is: "1 month, any number of uses"."""
     return gettext("%(period)s, %(uses)s") % {

@@ -72,7 +72,7 @@ class Command(BaseCommand):
             self.stdout.write(_("%(settled)s referrals settled …") % {"settled": settled})
 
         run = sweep(now=now, progress=progress)
-        sent = deliver_pending(now=now, limit=None)
+        sent = deliver_pending(now=now)
         if quiet and not (run.settled or run.failed or sent):
             return
         self.stdout.write(

@@ -91,6 +91,17 @@
       );
     }
 
+    /* The form as it is, sent to another tab. Nobody is told of a submission: the form stays unsaved, and warns. */
+    replay({ params }) {
+      const before = ["action", "target"].map((name) => [name, this.form.getAttribute(name)]);
+      this.form.setAttribute("action", params.replay);
+      this.form.setAttribute("target", "_blank");
+      HTMLFormElement.prototype.submit.call(this.form);
+      before.forEach(([name, value]) =>
+        value === null ? this.form.removeAttribute(name) : this.form.setAttribute(name, value),
+      );
+    }
+
     async refresh() {
       this.request?.abort();
       this.request = new AbortController();

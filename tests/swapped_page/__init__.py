@@ -1,0 +1,1 @@
+"""A site that has swapped Wagtail's base page for its own; without Oscar."""
