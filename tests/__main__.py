@@ -10,27 +10,49 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+HERE = "not browser and not packaging"
 PLAINSHOP = ["tests/plainshop", "--ds=tests.plainshop.settings"]
-RUNS: dict[str, tuple[dict[str, str], list[str], bool]] = {
-    # name: (environment, arguments of pytest, several processes at once)
-    "sqlite": ({"TEST_DATABASE": "sqlite"}, ["-m", "not browser and not packaging"], True),
-    "postgres": ({"TEST_DATABASE": "postgres"}, ["-m", "not browser and not packaging"], True),
-    "plainshop-sqlite": ({"TEST_DATABASE": "sqlite"}, PLAINSHOP, False),
-    "plainshop-postgres": ({"TEST_DATABASE": "postgres"}, PLAINSHOP, False),
+RUNS: dict[str, tuple[dict[str, str], list[str], str]] = {
+    # name: (environment, arguments of pytest, what stays in one process of several: tests of a group, or of a file)
+    "sqlite": ({"TEST_DATABASE": "sqlite"}, ["-m", HERE], "loadgroup"),
+    "postgres": ({"TEST_DATABASE": "postgres"}, ["-m", f"{HERE} and not one_database"], "loadgroup"),
+    "plainshop-sqlite": ({"TEST_DATABASE": "sqlite"}, PLAINSHOP, "loadgroup"),
+    "plainshop-postgres": ({"TEST_DATABASE": "postgres"}, PLAINSHOP, "loadgroup"),
     # The chain in the browser runs on the database of `make demo`; what is special to PostgreSQL is tested above.
-    "browser": ({"TEST_DATABASE": "sqlite"}, ["-m", "browser"], True),
-    "wheel": ({"TEST_DATABASE": "sqlite"}, ["-m", "packaging", "-s"], False),
+    "browser": ({"TEST_DATABASE": "sqlite"}, ["-m", "browser"], "loadgroup"),
+    "wheel": ({"TEST_DATABASE": "sqlite"}, ["-m", "packaging", "-s"], "loadfile"),
 }
+
+
+def prepare(names: list[str]) -> None:
+    """Build the migrated templates that these runs need, a process for each server: alone each takes a minute of one
+    core. What fails here fails again, and is reported, in the run itself.
+    """
+
+    def build(database: str) -> None:
+        projects = ["tests.settings", "tests.plainshop.settings"]
+        needed = {
+            projects["plainshop" in name] for name in names if RUNS[name][0]["TEST_DATABASE"] == database
+        }
+        for settings in sorted(needed, key=projects.index):
+            environment = {"TEST_DATABASE": database, "DJANGO_SETTINGS_MODULE": settings}
+            subprocess.run(
+                [sys.executable, "-m", "tests.databases"], env=os.environ | environment, check=False
+            )
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(build, ["sqlite", "postgres"]))
 
 
 def run(name: str, workers: int, extra: list[str]) -> tuple[int, str]:
     """Run pytest once, passing its output on as it comes, and return its exit code and its last line."""
-    environment, arguments, parallel = RUNS[name]
+    environment, arguments, together = RUNS[name]
     command = [sys.executable, "-m", "pytest", *arguments, *extra]
-    if parallel and workers > 1:
+    if workers > 1:
         # Tests that share something dear, like the history of the example shop, stay in one process.
-        command += ["-n", str(workers), "--dist", "loadgroup"]
+        command += ["-n", str(workers), "--dist", together]
     print(
         f"\n=== {name}: {' '.join(f'{k}={v}' for k, v in environment.items())} pytest {' '.join(command[3:])}",
         flush=True,
@@ -57,6 +79,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no run called {', '.join(sorted(unknown))}; there are {', '.join(RUNS)}")
     results = []
+    prepare(options.runs or list(RUNS))
     for name in options.runs or RUNS:
         started = time.monotonic()
         code, line = run(name, options.workers, extra)

@@ -62,6 +62,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a worker: that pytest and pytest-xdist understand each other about groups. Where they do not, nothing fails,
+    but each process makes for itself what a group shares.
+    """
+    if not getattr(session.config.option, "loadgroup", False):
+        return
+    for item in session.items:
+        if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+            raise pytest.UsageError(f"pytest-xdist does not keep the group of {item.nodeid} together.")
+
+
 def _report(config: pytest.Config):
     """Return a function that prints a line past pytest's capturing, so that a long step is seen while it runs."""
     capture = config.pluginmanager.getplugin("capturemanager")

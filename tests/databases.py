@@ -311,3 +311,10 @@ class TestDatabase:
         connections.close_all()
         self.store.drop(self.name)
         self.store.drop(self.clean)
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    template(lambda text: print(text, flush=True))

@@ -21,6 +21,8 @@ ALL = (*checks.CHECKS, *oscar_checks.CHECKS, *membership_checks.CHECKS)
 # What the code asks for while Django starts is read loudly there, and so never comes to a check.
 LOUD = {"POINTS"}
 
+pytestmark = pytest.mark.one_database
+
 
 class Hostile:
     """Raises at whatever is asked of it."""

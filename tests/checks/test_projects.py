@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "how-to" / "add-to-an-existing-shop.md"
 OURS = re.compile(r"\((?:referrals|oscar_integration)\.[EW]\d{3}\)")
 
+pytestmark = pytest.mark.one_database
+
 
 def check(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """The exit code and what was said. Run on the folder's manage.py, with the sources of the package."""

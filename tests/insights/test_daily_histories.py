@@ -49,6 +49,8 @@ DAY = timedelta(days=1)
 ZONES = ("UTC", "Europe/Paris", "America/Sao_Paulo", "Pacific/Auckland")
 DIMENSIONS = ("", "program", "channel", "page", "language", "day", "month")
 MONEY = st.decimals("0.01", "300.00", places=2)
+# Each takes a second; the profile `search` has ten times as many.
+EXAMPLES: int = settings.default.max_examples  # type: ignore[union-attr]
 
 
 class Shop:
@@ -445,7 +447,7 @@ class RandomHistories(TestCase):
         for preset in ("give_percent_get_credit", "percentage_back"):
             make_program(preset, name=preset)
 
-    @settings(max_examples=30)
+    @settings(max_examples=EXAMPLES // 8)
     @given(FRIENDS, HISTORIES, st.sampled_from(ZONES))
     def test_figures_are_what_the_rows_say(self, friends: list[Any], steps: list[Any], zone: str) -> None:
         with override_settings(TIME_ZONE=zone), time_machine.travel(BEGIN, tick=False) as clock:
@@ -465,7 +467,7 @@ class RandomHistories(TestCase):
             assert_right(shop)
             assert list(differences(FiguredDay.objects.values_list("day", flat=True))) == []
 
-    @settings(max_examples=8)
+    @settings(max_examples=EXAMPLES // 25)
     @given(FRIENDS, HISTORIES, HISTORIES, st.permutations(ZONES))
     def test_and_when_the_site_moves(
         self, friends: list[Any], steps: list[Any], more: list[Any], zones: list[str]
@@ -481,7 +483,7 @@ class RandomHistories(TestCase):
                     refresh_days()
                     assert_right(shop)
 
-    @settings(max_examples=14)
+    @settings(max_examples=EXAMPLES // 16)
     @given(
         st.lists(
             st.one_of(STEPS, st.tuples(st.just("visit"), whole(5)), st.tuples(st.just("fold"))), min_size=5

@@ -283,7 +283,7 @@ def test_no_order_of_events_wrongs_anybody(bank: Bank) -> None:
         run_state_machine_as_test(
             Studio,
             settings=settings(
-                max_examples=40,
+                max_examples=settings.default.max_examples // 4,  # type: ignore[union-attr]
                 stateful_step_count=20,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             ),

@@ -13,6 +13,7 @@ import wagtail
 from tests.environment import ROOT
 
 
+@pytest.mark.one_database
 @pytest.mark.skipif(wagtail.VERSION < (8,), reason="Before 8.0 no site could swap the base page.")
 def test_from_the_migrations_to_the_page_that_a_friend_sees(tmp_path: Path) -> None:
     environment = {**os.environ, "SWAPPED_DATABASE": str(tmp_path / "shop.sqlite3")}
