@@ -249,11 +249,8 @@ class Membership(models.Model):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         default_permissions = ("view", "change", "add")
-        # Wagtail translates the names of permissions where it lists them.
-        permissions = [
-            ("record_use", gettext_noop("Can record that a member came")),
-            ("view_overview", gettext_noop("Can see the overview of memberships")),
-        ]
+        # The rights to the desk and to the overview stand with other models: Wagtail shows what was done with a row, and
+        # notes about it, to whoever has any right that stands with its model.
         constraints = [
             # Who buys or gets another one has the first for longer.
             models.UniqueConstraint(
@@ -352,6 +349,8 @@ class Period(models.Model):
         verbose_name = _("period")
         verbose_name_plural = _("periods")
         default_permissions = ("view",)
+        # Wagtail translates the names of permissions where it lists them.
+        permissions = [("view_overview", gettext_noop("Can see the overview of memberships"))]
         ordering = ["pk"]
         constraints = [
             models.CheckConstraint(condition=Q(length__gt=0), name="memberships_period_has_length"),
@@ -401,6 +400,7 @@ class Use(models.Model):
         verbose_name = _("use")
         verbose_name_plural = _("uses")
         default_permissions = ("view",)
+        permissions = [("record_use", gettext_noop("Can record that a member came"))]
         ordering = ["-used_at", "-pk"]
         indexes = [
             models.Index(fields=["membership", "-used_at"], name="memberships_use_history"),

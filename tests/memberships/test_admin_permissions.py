@@ -158,6 +158,20 @@ def test_a_permission_opens_its_own_pages_only(addresses: dict[str, str], codena
     assert state() == before
 
 
+@pytest.mark.parametrize("codename", [name for name in PERMISSIONS if not name.endswith("_membership")])
+def test_what_staff_did_with_members_stays_theirs(addresses: dict[str, str], codename: str) -> None:
+    """Wagtail's report of all that was done shows what somebody has any right of the same kind for."""
+    administrator().post(addresses[f"{MEMBERS}:end"], {"note": "Rude to the teacher"})
+    report = reverse("wagtailadmin_reports:site_history")
+    client = reader(codename)
+    for response in (client.get(report), client.get(report, {"export": "csv"})):
+        text = b"".join(response) if response.streaming else response.content
+        assert b"Rude" not in text
+        assert f"no. {Membership.objects.get().pk}".encode() not in text
+    looks_after = reader("view_membership", email="looks-after@example.com").get(report)
+    assert "Ended the membership: Rude to the teacher" in looks_after.content.decode()
+
+
 # In an order in which each still has something to do.
 ACTIONS: list[tuple[str, dict[str, str]]] = [
     (f"{RENEWALS}:try", {}),

@@ -40,7 +40,6 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'membership',
                 'verbose_name_plural': 'memberships',
-                'permissions': [('record_use', 'Can record that a member came'), ('view_overview', 'Can see the overview of memberships')],
                 'default_permissions': ('view', 'change', 'add'),
             },
         ),
@@ -75,6 +74,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'period',
                 'verbose_name_plural': 'periods',
                 'ordering': ['pk'],
+                'permissions': [('view_overview', 'Can see the overview of memberships')],
                 'default_permissions': ('view',),
             },
         ),
@@ -169,6 +169,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'use',
                 'verbose_name_plural': 'uses',
                 'ordering': ['-used_at', '-pk'],
+                'permissions': [('record_use', 'Can record that a member came')],
                 'default_permissions': ('view',),
             },
         ),
