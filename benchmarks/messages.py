@@ -89,8 +89,10 @@ def plain(people: int) -> float:
 
 
 def measure(people: int) -> float:
+    from django.core.management.base import OutputWrapper
     from django.db import connection
 
+    from wagtail_referrals.management.progress import Progress
     from wagtail_referrals.messages.models import Enrollment, Message
     from wagtail_referrals.messages.steps import plan_due
 
@@ -99,14 +101,16 @@ def measure(people: int) -> float:
         cursor.execute("VACUUM ANALYZE")
     at: list[float] = []
 
-    def show(done: int) -> None:
+    progress = Progress(OutputWrapper(sys.stderr))
+
+    def show(what: str, done: int, total: int) -> None:
         at.append(memory())
-        if done % 10_000 == 0:
-            print(f"planned {done} of {people}", file=sys.stderr, flush=True)
+        progress.show(what, done, total)
 
     started, worked = time.perf_counter(), time.process_time()
     planned = plan_due(now=NOW, progress=show)
     took, worked = time.perf_counter() - started, time.process_time() - worked
+    progress.clear()
     assert planned == people == Message.objects.count(), planned
     assert not Enrollment.objects.filter(next_at__lte=NOW).exists()
     assert {*Enrollment.objects.values_list("waits_for", flat=True)} == {sequence.steps.all()[2].key}

@@ -404,9 +404,9 @@ def test_more_than_a_batch_is_planned_in_one_sweep(
     sequence = make_sequence({"name": "Welcome"})
     for _number in range(20):
         begin(sequence, lea)
-    heard: list[int] = []
-    assert plan_due(now=START, progress=heard.append) == 20
-    assert heard == [7, 14, 20]
+    heard: list[tuple[str, int, int]] = []
+    assert plan_due(now=START, progress=lambda *words: heard.append(words)) == 20
+    assert heard == [("People in sequences", looked, 20) for looked in (7, 14, 20)]
     assert plan_due(now=START) == 0
     assert Message.objects.count() == 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from datetime import timedelta
 from io import StringIO
@@ -10,8 +11,10 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from tests.plainshop.models import Order
 from tests.plainshop.test_chain import deliver, friend_orders
 from wagtail_referrals import credit
+from wagtail_referrals.management.progress import Progress
 from wagtail_referrals.rewards.models import SweepRun
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +44,30 @@ def test_it_settles_what_is_due_and_sends_the_messages(delivered, camille, now, 
         assert "1 settled" in sweep()
         assert "0 settled" in sweep()
     assert (credit.available(camille, "EUR"), len(mailoutbox)) == (15, 1)
+
+
+def test_it_says_how_far_it_is(advocate, make_program, basket, now, monkeypatch):
+    """Settling, planning and sending: each may take long."""
+    _, terms, _ = make_program()
+    with time_machine.travel(now, tick=False):
+        for number in range(3):
+            friend_orders(
+                advocate, terms, basket, now, email=f"friend{number}@example.com", number=f"1{number}"
+            )
+        Order.objects.update(paid_at=now, shipped_at=now)
+    monkeypatch.setattr(importlib.import_module("wagtail_referrals.rewards.sweep"), "BATCH", 2)
+    said = []
+    monkeypatch.setattr(Progress, "show", lambda self, *words: said.append(words))
+    with time_machine.travel(now + timedelta(days=1), tick=False):
+        assert "3 settled" in sweep(stderr=StringIO())
+    assert said[:2] == [("Referrals", 2, 3), ("Referrals", 3, 3)]
+    assert {what for what, _done, _total in said} == {"Referrals", "Kinds of messages", "Messages"}
+    sent = [words for words in said if words[0] == "Messages"]
+    assert sent == [("Messages", number, len(sent)) for number in range(1, len(sent) + 1)] and sent
+    said.clear()
+    with time_machine.travel(now + timedelta(days=15), tick=False):
+        assert "3 settled" in sweep(stderr=StringIO(), no_progress=True)
+    assert said == []
 
 
 def test_another_day_can_be_tried_out(delivered, camille, now, mailoutbox):

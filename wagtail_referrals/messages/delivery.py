@@ -8,13 +8,14 @@ a message of which nobody knows whether it went: after an hour it is UNSURE, and
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from wagtail_referrals.messages import holding, kinds, wanting
@@ -75,10 +76,14 @@ def deliver(keys: Collection[str]) -> int:
     return sum(_take_and_deliver(pk, None) for pk in _pks(Message.objects.filter(key__in=keys)))
 
 
-def deliver_due(now: datetime | None) -> int:
-    """Hand over all that is due; how many were. Any number of workers at once, in constant memory."""
+def deliver_due(now: datetime | None, progress: Callable[[str, int, int], None] | None = None) -> int:
+    """Hand over all that is due; how many were. Any number of workers at once, in constant memory.
+
+    ``progress`` is told, after each message, what is being done, and how many of how many were looked at.
+    """
     moment = now or timezone.now()
-    count = 0
+    total = due(moment).count() if progress is not None else 0
+    count = done = 0
     last: tuple[datetime | None, int] | None = None
     while True:
         rows = due(moment)
@@ -88,7 +93,11 @@ def deliver_due(now: datetime | None) -> int:
         batch = list(rows.values_list("next_attempt_at", "pk")[:BATCH])
         if not batch:
             return count
-        count += sum(_take_and_deliver(pk, now) for _due_at, pk in batch)
+        for _due_at, pk in batch:
+            count += _take_and_deliver(pk, now)
+            done += 1
+            if progress is not None:
+                progress(gettext("Messages"), done, total)
         last = batch[-1]
 
 

@@ -20,7 +20,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.messages import sequencing
@@ -82,14 +84,20 @@ def plan_of(sequence: SequenceRow, rows: Iterable[SequenceStep] | None = None) -
     )
 
 
-def plan_with_the_sweep(sender: Any, *, now: datetime, **kwargs: Any) -> None:
-    plan_due(now=now)
+def plan_with_the_sweep(
+    sender: Any,
+    *,
+    now: datetime,
+    progress: Callable[[str, int, int], None] | None = None,
+    **kwargs: Any,
+) -> None:
+    plan_due(now=now, progress=progress)
 
 
-def plan_due(*, now: datetime | None = None, progress: Callable[[int], None] | None = None) -> int:
+def plan_due(*, now: datetime | None = None, progress: Callable[[str, int, int], None] | None = None) -> int:
     """Plan the messages that are due; their number. Any number of sweeps at once, in memory that does not grow.
 
-    ``progress`` is told the number so far, after each batch.
+    ``progress`` is told, after each batch, what is being done, and at how many people of how many it was looked.
     """
     moment = now or timezone.now()
     _end_those_over(moment)
@@ -97,15 +105,21 @@ def plan_due(*, now: datetime | None = None, progress: Callable[[int], None] | N
         sequence.pk: plan_of(sequence)
         for sequence in SequenceRow.objects.filter(live=True).prefetch_related("steps")
     }
-    count = 0
+    total = _all_due(plans, moment).count() if progress is not None and plans else 0
+    count = looked = 0
     while plans:
         taken: list[int] = []
         count += _plan_apart(taken, None, plans, moment)
         if not taken:
             break
+        looked += len(taken)
         if progress is not None:
-            progress(count)
+            progress(gettext("People in sequences"), looked, total)
     return count
+
+
+def _all_due(plans: Mapping[int, Plan], now: datetime) -> QuerySet[Enrollment]:
+    return Enrollment.objects.filter(next_at__lte=now, sequence__in=list(plans))
 
 
 def _end_those_over(now: datetime) -> None:
@@ -135,7 +149,7 @@ def _plan_apart(taken: list[int], key: int | None, plans: Mapping[int, Plan], no
 def _plan(taken: list[int], key: int | None, plans: Mapping[int, Plan], now: datetime) -> int:
     """Plan for what is due and free, in one transaction. ``taken`` gets the keys of the enrollments."""
     with transaction.atomic():
-        due = Enrollment.objects.filter(next_at__lte=now, sequence__in=list(plans)).order_by("next_at", "pk")
+        due = _all_due(plans, now).order_by("next_at", "pk")
         if key is not None:
             due = due.filter(pk=key)
         free = due.select_for_update(no_key=True, skip_locked=True, of=("self",))

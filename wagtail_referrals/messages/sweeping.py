@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from django.db.models import CharField, Exists, Model, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.messages.planning import write_all
@@ -41,23 +42,33 @@ def register_planner(kind: str, plan: Planner) -> None:
         _planners.append((kind, plan))
 
 
-def plan_with_the_sweep(sender: Any, *, now: datetime, **kwargs: Any) -> None:
-    plan_all(now=now)
+def plan_with_the_sweep(
+    sender: Any,
+    *,
+    now: datetime,
+    progress: Callable[[str, int, int], None] | None = None,
+    **kwargs: Any,
+) -> None:
+    plan_all(now=now, progress=progress)
 
 
-def plan_all(*, now: datetime | None = None) -> int:
-    """Plan what is due; how many. A kind of which that fails is logged, and left to the next sweep."""
+def plan_all(*, now: datetime | None = None, progress: Callable[[str, int, int], None] | None = None) -> int:
+    """Plan what is due; how many. A kind of which that fails is logged, and left to the next sweep.
+
+    ``progress`` is told, after each batch, how many kinds of how many are done: what is due of one, nobody counts.
+    """
     moment = now or timezone.now()
     wanted = kinds_switched_on()
     count = 0
-    for kind, plan in _planners:
-        if kind not in wanted:
-            continue
+    planners = [(kind, plan) for kind, plan in _planners if kind in wanted]
+    for done, (kind, plan) in enumerate(planners):
         try:
             due = iter(plan(moment))
             while batch := list(islice(due, BATCH)):
                 write_all(batch)
                 count += len(batch)
+                if progress is not None:
+                    progress(gettext("Kinds of messages"), done, len(planners))
         except Exception:
             logger.exception("What is due of the messages %s could not be planned.", kind)
     return count

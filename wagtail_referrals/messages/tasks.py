@@ -7,12 +7,13 @@ one that comes twice finds nothing to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from wagtail_referrals.messages import delivery
 from wagtail_referrals.messages.models import Message
@@ -43,18 +44,22 @@ def deliver(keys: Collection[str]) -> None:
         logger.exception("Messages wait for the sweep: no task could be enqueued.")
 
 
-def deliver_pending(*, now: datetime | None = None) -> int:
+def deliver_pending(
+    *, now: datetime | None = None, progress: Callable[[str, int, int], None] | None = None
+) -> int:
     """For the sweep: what nobody has sent yet, and what is due again; how many were handed over, or given to workers.
 
     Any number at once. Whoever names the moment has it sent by this process, as no worker's clock shows that.
+    ``progress`` is told what is being done, and how many messages of how many were looked at.
     """
     delivery.release(now or timezone.now())
     if now is None and not _is_immediate():
-        return _tell_workers()
-    return delivery.deliver_due(now)
+        return _tell_workers(progress)
+    return delivery.deliver_due(now, progress)
 
 
-def _tell_workers() -> int:
+def _tell_workers(progress: Callable[[str, int, int], None] | None) -> int:
+    total = delivery.due(timezone.now()).count() if progress is not None else 0
     told = 0
     while True:
         now = timezone.now()
@@ -69,6 +74,8 @@ def _tell_workers() -> int:
             logger.exception("Messages wait for the next sweep: no task could be enqueued.")
             return told
         told += len(keys)
+        if progress is not None:
+            progress(gettext("Messages"), told, total)
 
 
 def _tell_a_worker(keys: Sequence[str], now: datetime) -> None:

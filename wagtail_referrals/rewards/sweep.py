@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from wagtail_referrals import credit, signals
 from wagtail_referrals.programs import heal_terms
@@ -33,10 +34,12 @@ BATCH = 500
 TOGETHER = 25
 
 
-def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None = None) -> SweepRun:
+def sweep(
+    *, now: datetime | None = None, progress: Callable[[str, int, int], None] | None = None
+) -> SweepRun:
     """Settle what is due, and free what has run out. Any number at once: each referral is settled by one of them.
 
-    ``progress`` is told the number settled so far, after each batch.
+    ``progress`` is told what is being done, in words, and how many of how many are, after each batch.
     """
     moment = now or timezone.now()
     run = SweepRun.objects.create(started_at=moment)
@@ -58,13 +61,16 @@ def sweep(*, now: datetime | None = None, progress: Callable[[int], None] | None
             # Whatever cannot be done here must not keep customers from their rewards.
             run.failed += 1
             logger.exception("A step of the sweep failed: %s.", step.__name__)
+    total = _all_due(moment).count() if progress is not None else 0
+    done = 0
     for batch in _due(moment):
         beforehand = read_beforehand(batch)
         for some in _of_different_advocates(batch):
             _settle_some(some, beforehand, run, moment)
+        done += len(batch)
         if progress is not None:
-            progress(run.settled)
-    signals.swept.send_robust(sender=SweepRun, now=moment)
+            progress(gettext("Referrals"), done, total)
+    signals.swept.send_robust(sender=SweepRun, now=moment, progress=progress)
     run.finished_at = timezone.now() if now is None else moment
     run.save()
     _forget_old_runs(moment)
@@ -117,11 +123,15 @@ def _settle_some(
             )
 
 
+def _all_due(moment: datetime) -> QuerySet[Referral]:
+    return Referral.objects.filter(next_check_at__lte=moment)
+
+
 def _due(moment: datetime) -> Iterator[list[DueReferral]]:
     """The referrals that are due, oldest first, in batches; each referral once."""
     last: DueReferral | None = None
     while True:
-        due = Referral.objects.filter(next_check_at__lte=moment).order_by("next_check_at", "pk")
+        due = _all_due(moment).order_by("next_check_at", "pk")
         if last is not None:
             due = due.filter(next_check_at__gte=last.next_check_at)
             due = due.exclude(next_check_at=last.next_check_at, pk__lte=last.pk)

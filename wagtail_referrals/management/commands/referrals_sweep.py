@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
+from wagtail_referrals.management.progress import Progress
 from wagtail_referrals.messages import deliver_pending
 from wagtail_referrals.rewards import sweep
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
                 "settled too early is judged by the real date again when its order changes, and taken back."
             ),
         )
+        parser.add_argument("--no-progress", action="store_true", help="Say only what was done.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         every = options["every"]
@@ -46,7 +48,7 @@ class Command(BaseCommand):
             raise CommandError(_("--now and --every exclude each other."))
         try:
             while True:
-                self._run(quiet=every is not None, now=now)
+                self._run(quiet=every is not None, now=now, silent=options["no_progress"])
                 if every is None:
                     return
                 time.sleep(every)
@@ -67,12 +69,13 @@ class Command(BaseCommand):
             raise CommandError(_("--now takes a date, like 2030-12-31."))
         return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
 
-    def _run(self, *, quiet: bool, now: datetime | None) -> None:
-        def progress(settled: int) -> None:
-            self.stdout.write(_("%(settled)s referrals settled …") % {"settled": settled})
-
-        run = sweep(now=now, progress=progress)
-        sent = deliver_pending(now=now)
+    def _run(self, *, quiet: bool, now: datetime | None, silent: bool) -> None:
+        progress = None if silent else Progress(self.stderr)
+        show = progress.show if progress is not None else None
+        run = sweep(now=now, progress=show)
+        sent = deliver_pending(now=now, progress=show)
+        if progress is not None:
+            progress.clear()
         if quiet and not (run.settled or run.failed or sent):
             return
         self.stdout.write(
