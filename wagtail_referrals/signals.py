@@ -13,9 +13,12 @@ reward_changed = Signal()
 # purchases: all of its orders, rewards: all of its rewards, now: datetime, careful: bool, written
 #
 # Where settle is not ``careful``, a receiver needs no savepoint, and lets through what it cannot do: settle undoes all,
-# and begins again, carefully. ``written``, dict[str, set], belongs to the transaction, which may settle several
-# referrals: a receiver notes there under a name of its own what it need not write twice.
+# and begins again, carefully. ``written``, a dict, belongs to the transaction, which may settle several referrals: a
+# receiver notes there under a name of its own what it need not write twice, or writes at the end, with all the others.
 referral_changed = Signal()
+# Within settle's transaction, where that is not careful, when readers were told of all that it changes: what they have
+# collected in ``written`` is to be written now. now: datetime, careful: False, written
+all_told = Signal()
 # When an order was attributed, within the transaction that did it, mostly the checkout's. purchase: Purchase,
 # now: datetime; claim: Claim, where it was made along with it and is dated back to when the friend said who sent them
 purchase_recorded = Signal()
@@ -34,5 +37,6 @@ entering_view = Signal()
 drawing_for_nobody = Signal()
 # At the start of a sweep: a shop makes up for what it missed. now: datetime
 sweeping = Signal()
-# At the end of a sweep, when everything that was due is settled. now: datetime
+# At the end of a sweep, when everything that was due is settled. now: datetime; progress, what a long job tells how far
+# it is, as (what, done, total), or None
 swept = Signal()

@@ -81,6 +81,33 @@ def transactions(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+def test_their_messages_are_written_and_given_away_together(
+    make_program: Any,
+    waiting: Any,
+    now: datetime,
+    transactions: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    given: list[list[str]] = []
+    monkeypatch.setattr("wagtail_referrals.messages.planning.deliver", lambda keys: given.append(list(keys)))
+    _, terms, _ = make_program(rules=BOTH_SIDES)
+    waiting(terms, 5)
+    Message.objects.all().delete()
+    transactions.clear()
+    with CaptureQueriesContext(connection) as queries, django_capture_on_commit_callbacks(execute=True):
+        rewards.sweep(now=now + 15 * DAY)
+    assert transactions == [5]
+    inserts = [
+        query["sql"] for query in queries if query["sql"].startswith("INSERT") and "_message" in query["sql"]
+    ]
+    assert sum("reward_given" in sql for sql in inserts) == 1
+    told = Message.objects.filter(kind="reward_given").values_list("key", flat=True)
+    assert sorted(given[0]) == sorted(told) and len(told) == 10
+    # What each planned by itself would be given away by itself.
+    assert not any(key in told for keys in given[1:] for key in keys)
+
+
 def balances() -> list[Decimal]:
     return list(Account.objects.order_by("pk").values_list("balance", flat=True))
 

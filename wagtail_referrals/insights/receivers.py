@@ -78,7 +78,7 @@ def referral_changed(
     purchases: Iterable[Purchase] | None = None,
     rewards: Iterable[Reward] | None = None,
     careful: bool = True,
-    written: dict[str, set[Any]] | None = None,
+    written: dict[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
     """Within settle's transaction: what is said of a referral, its orders and rewards stands on their days.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wagtail_referrals import signals
-from wagtail_referrals.messages import expiring, kept, news, notices, nudges, suppressing, sweeping
+from wagtail_referrals.messages import expiring, kept, news, notices, nudges, planning, suppressing, sweeping
 from wagtail_referrals.messages.kinds import label_of
 from wagtail_referrals.messages.sequences import connect_sequences
 from wagtail_referrals.referrals import name_messages
@@ -15,6 +15,7 @@ def connect() -> None:
     signals.reward_changed.connect(
         notices.tell_about_reward, dispatch_uid="wagtail_referrals.messages.reward"
     )
+    signals.all_told.connect(planning.write_with_all, dispatch_uid="wagtail_referrals.messages.all_told")
     signals.sweeping.connect(
         expiring.announce_with_the_sweep, dispatch_uid="wagtail_referrals.messages.expiring"
     )

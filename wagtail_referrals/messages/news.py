@@ -237,6 +237,7 @@ def tell_about_refusal(
     rewards: Sequence[Reward],
     now: datetime,
     careful: bool,
+    written: dict[str, Any] | None = None,
     **kwargs: Any,
 ) -> None:
     """Refused, after the referrer had reason to expect a reward: they saw it waiting, or being checked."""
@@ -259,6 +260,7 @@ def tell_about_refusal(
                     referral=referral,
                     language=referral.advocate.language,
                     now=now,
+                    written=None if careful else written,
                 )
     except Exception:
         if not careful:

@@ -34,7 +34,14 @@ TAKEN_BACK: Final = "reward_taken_back"
 
 
 def tell_about_reward(
-    sender: type[Reward], *, reward: Reward, delta: Decimal, now: datetime, **kwargs: Any
+    sender: type[Reward],
+    *,
+    reward: Reward,
+    delta: Decimal,
+    now: datetime,
+    careful: bool = True,
+    written: dict[str, Any] | None = None,
+    **kwargs: Any,
 ) -> None:
     """Given, or taken back: the customer hears of both."""
     if reward.user is None:
@@ -59,6 +66,7 @@ def tell_about_reward(
         referral=reward.referral,
         language=_language(reward),
         now=now,
+        written=None if careful else written,
     )
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.messages.tasks import deliver
+
+# In ``written``: messages that are to be planned at the end of the transaction, by their keys.
+_PLANNED: Final = "messages"
 
 
 def write(
@@ -23,9 +26,23 @@ def write(
     referral: Any = None,
     language: str = "",
     now: datetime | None = None,
+    written: dict[str, Any] | None = None,
 ) -> None:
-    """Plan a message to a customer. The same key twice is one message."""
-    write_all([planned(kind, key=key, user=user, data=data, referral=referral, language=language, now=now)])
+    """Plan a message to a customer. The same key twice is one message.
+
+    With ``written``, of a transaction of settle's that is not careful, it is planned with all the others, at its end.
+    """
+    message = planned(kind, key=key, user=user, data=data, referral=referral, language=language, now=now)
+    if written is None:
+        write_all([message])
+    else:
+        written.setdefault(_PLANNED, {}).setdefault(key, message)
+
+
+def write_with_all(sender: Any, *, written: dict[str, Any], **kwargs: Any) -> None:
+    """At the end of settle's transaction."""
+    if messages := written.pop(_PLANNED, None):
+        write_all(list(messages.values()))
 
 
 def planned(

@@ -122,8 +122,8 @@ class _Attempt:
     referrals: list[Referral] = field(default_factory=list)
     events: list[TimelineEvent] = field(default_factory=list)
     news: list[tuple[Signal, str, dict[str, Any]]] = field(default_factory=list)
-    # What readers have written in this transaction, and need not write again.
-    written: dict[str, set[Any]] = field(default_factory=dict)
+    # What readers have written in this transaction and need not write again, or have still to write.
+    written: dict[str, Any] = field(default_factory=dict)
 
     def isolated(self) -> transaction.Atomic:
         return transaction.atomic(savepoint=self.careful)
@@ -161,6 +161,8 @@ class _Attempt:
         news, self.news = self.news, []
         for signal, about, values in news:
             _tell(signal, self, about, **values)
+        if news and not self.careful:
+            _tell(signals.all_told, self, "a transaction", sender=Referral)
 
 
 # What settle writes of a reward, and of a referral.
