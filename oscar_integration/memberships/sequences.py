@@ -14,9 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from oscar_integration.memberships.models import Membership, Period, Use
 from oscar_integration.memberships.settle import BOUGHT
-from wagtail_referrals.messages import register_context, site_of
+from wagtail_referrals.messages import enroll, register_context, site_of
 from wagtail_referrals.messages.conditions import customers_among
-from wagtail_referrals.messages.enrolling import enroll
 from wagtail_referrals.messages.kinds import Standard, message_kinds
 from wagtail_referrals.messages.models import Enrollment, Message
 from wagtail_referrals.messages.ready_made import ReadySequence, ReadyStep, ready_sequences

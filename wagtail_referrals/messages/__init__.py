@@ -3,6 +3,7 @@
 from wagtail_referrals.messages.channels import EmailChannel, channels
 from wagtail_referrals.messages.compose import compose, compose_with
 from wagtail_referrals.messages.connections import connect
+from wagtail_referrals.messages.enrolling import address_opened, enroll
 from wagtail_referrals.messages.expiring import announce_expiring, languages_of
 from wagtail_referrals.messages.forgetting import forget_reader
 from wagtail_referrals.messages.holding import Limits, register_limits
@@ -55,6 +56,7 @@ __all__ = [
     "MailLook",
     "Progress",
     "Topic",
+    "address_opened",
     "announce_expiring",
     "channels",
     "choices_of",
@@ -63,6 +65,7 @@ __all__ = [
     "connect",
     "deliver",
     "deliver_pending",
+    "enroll",
     "follow",
     "forget_reader",
     "languages_of",

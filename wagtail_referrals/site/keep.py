@@ -29,7 +29,6 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 
 from wagtail_referrals import messages, people, programs, rewards, tracking
-from wagtail_referrals.messages.enrolling import address_opened
 from wagtail_referrals.messages.models import Message
 from wagtail_referrals.people import CodeHolder
 from wagtail_referrals.referrals import get_shop
@@ -191,7 +190,7 @@ def kept(request: HttpRequest, token: UUID) -> HttpResponse:
     if claim.visit is not None and tracking.claim_is_open(claim, now) and not only_looks(request):
         tracking.remember(request, response, claim.visit, arrived_at=now)
         if Lead.objects.filter(pk=lead.pk, opened_at=None).update(opened_at=now):
-            address_opened(lead, now=now)
+            messages.address_opened(lead, now=now)
     return response
 
 
