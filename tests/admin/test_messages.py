@@ -15,7 +15,16 @@ from django.urls import reverse
 from wagtail.models import Site
 
 from tests.admin.conftest import signed_in, staff
-from tests.admin.rows import NOW, make_advocate, make_lead, make_program, make_referral, make_user
+from tests.admin.rows import (
+    ADMIN,
+    NOW,
+    make_advocate,
+    make_lead,
+    make_program,
+    make_referral,
+    make_user,
+    reads,
+)
 from wagtail_referrals.admin import message_form
 from wagtail_referrals.messages.kinds import message_kinds
 from wagtail_referrals.messages.models import Message, MessageSwitch, MessageTemplate
@@ -153,6 +162,30 @@ def test_one_begins_with_the_standard_words(admin: Client) -> None:
     assert "{day}" in words and "The last day of the invitation" in words
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (
+            "reward_given",
+            ["{headline} = €15.00 for you", "{news} = thank you", "{button} = See your friends"],
+        ),
+        ("invitation_kept", ["{headline} = Camille invites you: €10.00 off one order"]),
+        ("welcome", []),
+    ],
+)
+def test_names_that_the_standard_words_bring_are_explained(admin: Client, kind: str, said: list[str]) -> None:
+    page = text_of(admin.get(f"{ADD}?kind={kind}"))
+    assert ("Keep them, or write in their place" in page) == bool(said)
+    for words in said:
+        assert words in page
+    assert page.count(" = ") == len(said)
+
+
+def test_they_are_explained_in_the_language_of_the_editor(admin: Client) -> None:
+    reads(ADMIN, "fr")
+    assert "{headline} = Pour vous" in text_of(admin.get(f"{ADD}?kind=reward_given"))
+
+
 def test_nothing_is_written_about_nothing(admin: Client) -> None:
     assert admin.get(ADD)["Location"] == OVERVIEW
 
@@ -212,6 +245,46 @@ def test_each_mode_of_the_preview(admin: Client) -> None:
     assert "Hello, thanks" in admin.get(f"{url}?mode=en:unknown").content.decode()
     assert "Hello Camille, thanks\n\n--" in admin.get(f"{url}?mode=en:plain").content.decode()
     assert [mode for mode, _label in template.preview_modes] == ["en:known", "en:unknown", "en:plain"]
+
+
+# How long it is
+
+
+def long_parts() -> list[tuple[str, str]]:
+    """A mail of more than 102 kB."""
+    return [("paragraph", rich("Hello {name}, " + "thanks " * 750)) for _number in range(20)]
+
+
+CUT = "kB. Gmail shows the first 102 kB"
+
+
+def test_who_writes_a_mail_that_is_too_long_is_told(admin: Client) -> None:
+    data = form(parts=long_parts())
+    answer = admin.post(TEST, data | {"test-language": "en"}).json()
+    assert answer["good"] and answer["words"].startswith("Sent to admin@example.com. The mail (English) has ")
+    assert CUT in answer["words"]
+    published = admin.post(ADD, data | {"action-publish": "1"}, follow=True)
+    assert text_of(published).count(CUT) == 1
+    template = MessageTemplate.objects.get()
+    edit = reverse("wagtail_referrals_templates:edit", args=[template.pk])
+    assert text_of(admin.get(edit)).count(CUT) == 1
+    # What is said in the form needs no message beside it.
+    rows = {"texts-INITIAL_FORMS": "1", "texts-0-id": str(template.texts.get().pk)}
+    assert text_of(admin.post(edit, data | rows, follow=True)).count(CUT) == 1
+
+
+def test_of_a_mail_that_is_short_enough_nothing_is_said(admin: Client) -> None:
+    assert "kB" not in admin.post(TEST, form() | {"test-language": "en"}).json()["words"]
+    template = written(admin)
+    page = text_of(admin.get(reverse("wagtail_referrals_templates:edit", args=[template.pk])))
+    assert "kB" not in page
+
+
+def test_a_draft_with_gaps_is_shown(admin: Client) -> None:
+    parts = [("heading", ""), ("paragraph", rich("")), ("button", {"label": "", "target": "account", "page": ""})]
+    assert admin.post(ADD, form(parts=parts) | {"texts-0-subject": ""}).status_code == 302
+    template = MessageTemplate.objects.get()
+    assert admin.get(reverse("wagtail_referrals_templates:edit", args=[template.pk])).status_code == 200
 
 
 # A test

@@ -21,6 +21,7 @@ from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django.views.decorators.cache import never_cache
+from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, ObjectList
 from wagtail.admin.staticfiles import versioned_static
@@ -36,7 +37,13 @@ from wagtail_referrals.messages.channels import EMAIL, MaybeSent, Refused, chann
 from wagtail_referrals.messages.filling import placeholders_of, refuse_unknown
 from wagtail_referrals.messages.kinds import MessageKind, message_kinds
 from wagtail_referrals.messages.models import MessageTemplate, MessageText
-from wagtail_referrals.messages.previewing import chosen_text, compose_sample, sample_message
+from wagtail_referrals.messages.previewing import (
+    chosen_text,
+    compose_sample,
+    sample_message,
+    size_warnings,
+    standard_examples,
+)
 from wagtail_referrals.messages.words import SEQUENCE, standard_words, words_of
 from wagtail_referrals.people import email_of_account
 from wagtail_referrals.programs.models import Program, language_choices
@@ -170,7 +177,7 @@ def template_edit_handler() -> ObjectList:
 
 
 class TemplateFormMixin:
-    """Above the form: when the message is sent, what can stand in braces, and a test to oneself."""
+    """Above the form: when the message is sent, what can stand in braces, a test to oneself, and what is too long."""
 
     object: Any
     form: Any
@@ -194,10 +201,22 @@ class TemplateFormMixin:
         context["placeholders"] = [
             ("{" + name + "}", meaning) for name, meaning in (placeholders_of(kind) if kind else {}).items()
         ]
+        context["standard_examples"] = [
+            ("{" + name + "}", words) for name, words in (standard_examples(kind) if kind else [])
+        ]
+        context["size_warnings"] = size_warnings(instance)
         context["languages"] = language_choices()
         context["test_address"] = email_of_account(self.request.user)
         context["test_url"] = reverse(f"{NAMESPACE}:test", args=[instance.pk] if instance.pk else [])
         return context
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        if "action-publish" in self.request.POST:
+            # The form is left, and with it what it says.
+            for words in size_warnings(form.instance):
+                messages.warning(self.request, words)
+        return response
 
 
 class TemplateCreateView(TemplateFormMixin, CreateView):
@@ -214,7 +233,9 @@ class TemplateCreateView(TemplateFormMixin, CreateView):
         if self.request.method != "GET" or kind is None:
             return None
         number = self.request.GET.get("program", "")
-        program = Program.objects.filter(pk=number).first() if number.isdecimal() else None
+        program = (
+            Program.objects.filter(pk=number).first() if number.isdecimal() and len(number) < 19 else None
+        )
         template = MessageTemplate(kind=kind.key, program=program)
         template.name = "" if kind.key == SEQUENCE else kind_label(kind.key)[:100]
         template.texts = [first_text(kind, code) for code, _name in language_choices()]
@@ -296,7 +317,8 @@ class TestView(PermissionCheckedMixin, View):
             return _said(
                 gettext("The mail server did not take it: ask whoever looks after it."), is_good=False
             )
-        return _said(gettext("Sent to %(address)s.") % {"address": address}, is_good=True)
+        sent = gettext("Sent to %(address)s.") % {"address": address}
+        return _said(" ".join([sent, *size_warnings(template, [text])]), is_good=True)
 
 
 def _said(words: str, *, is_good: bool) -> JsonResponse:

@@ -63,6 +63,11 @@ def compose(message: Message, recipient: Any) -> Content:
     return compose_with(words_for(message, recipient), message, recipient)
 
 
+def values_for(message: Message, reader: Any) -> Mapping[str, str]:
+    """What stands in place of each name in braces, in the current language."""
+    return _Composer(message, reader).values
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """A part of the message, twice."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import ceil
 from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import translation
 from django.utils.html import format_html
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
-from wagtail_referrals.messages.compose import compose_with
+from wagtail_referrals.messages.compose import compose_with, values_for
 from wagtail_referrals.messages.content import Content
-from wagtail_referrals.messages.kinds import message_kinds
+from wagtail_referrals.messages.kinds import MessageKind, message_kinds
 from wagtail_referrals.messages.models import Message, MessageTemplate, MessageText
 from wagtail_referrals.messages.words import Words, standard_words, text_for, words_of
 from wagtail_referrals.programs.models import language_choices
@@ -23,6 +25,10 @@ NAME: Final = "Camille"
 KNOWN: Final = "known"
 UNKNOWN: Final = "unknown"
 PLAIN: Final = "plain"
+# So many kB of a mail's HTML Gmail shows; the rest only to who asks for it.
+SHOWN_KB: Final = 102
+# What stands for sentences of the standard words that are not the same in every case.
+STANDARD_NAMES: Final = ("headline", "news", "button")
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,38 @@ def sample_message(kind: str, language: str) -> Message:
 
 def compose_sample(words: Words, kind: str, *, name: str = NAME) -> Content:
     return compose_with(words, sample_message(kind, words.language), SampleReader(name))
+
+
+def standard_examples(kind: MessageKind) -> list[tuple[str, str]]:
+    """The names of sentences of the standard words in this kind, with what they are in a sample, for who reads this."""
+    names = [name for name in STANDARD_NAMES if name in kind.placeholders]
+    if not names:
+        return []
+    values = values_for(sample_message(kind.key, get_language() or ""), SampleReader())
+    return [(name, values.get(name, "")) for name in names]
+
+
+def size_warnings(template: MessageTemplate, texts: Iterable[MessageText] | None = None) -> list[str]:
+    """A sentence for each text of which Gmail would show a part only, as a sample: real mails are a little longer."""
+    known = dict(language_choices())
+    found = []
+    for text in template.texts.all() if texts is None else texts:
+        if not text.language:
+            continue
+        size = len(compose_sample(words_of(text), template.kind).html.encode()) / 1024
+        if size > SHOWN_KB:
+            which = known.get(text.language, text.language)
+            if text.audience is not None:
+                words = {"language": which, "audience": text.audience.name}
+                which = gettext("%(language)s, for “%(audience)s”") % words
+            found.append(
+                gettext(
+                    "The mail (%(which)s) has %(size)s kB. Gmail shows the first %(shown)s kB, and the rest, with the "
+                    "way to unsubscribe, only to readers who ask for it. Make it shorter."
+                )
+                % {"which": which, "size": ceil(size), "shown": SHOWN_KB}
+            )
+    return found
 
 
 def modes_of(template: MessageTemplate) -> list[tuple[str, str]]:
