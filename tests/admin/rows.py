@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from wagtail.users.models import UserProfile
 
 from wagtail_referrals import people
 from wagtail_referrals.people.models import Advocate
@@ -18,12 +19,20 @@ from wagtail_referrals.rewards.models import DiscountGrant, Reward
 from wagtail_referrals.tracking.models import Claim, Lead, Visit
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
+# Who is signed in where a test asks for an administrator.
+ADMIN = "admin@example.com"
 
 
 def make_user(email: str, first_name: str = "", last_name: str = "", **values: Any) -> Any:
     return get_user_model().objects.create_user(
         username=email, email=email, password="souffle", first_name=first_name, last_name=last_name, **values
     )
+
+
+def reads(email: str, language: str) -> None:
+    """The language that somebody has chosen for the admin."""
+    user = get_user_model().objects.get(username=email)
+    UserProfile.objects.update_or_create(user=user, defaults={"preferred_language": language})
 
 
 def make_program(preset: str = "give_percent_get_credit", *, live: bool = True, **values: Any) -> Program:

@@ -8,11 +8,13 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.urls import reverse
+from django.utils import translation
 from playwright.sync_api import expect
 
-from tests.admin.rows import NOW, make_program, make_user
+from tests.admin.rows import ADMIN, NOW, make_program, make_user, reads
 from tests.admin.test_browser import admin_page, audit  # noqa: F401  (pytest finds the fixture by its name)
 from wagtail_referrals.messages.models import Message, MessageTemplate
+from wagtail_referrals.messages.ready_made import ready_sequences, write_ready
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -55,12 +57,17 @@ def test_a_message_is_written_looked_at_and_tested(
     browser_problems.assert_none()
 
 
-def test_the_pages_are_accessible_and_fit_a_phone(
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_pages_have_no_barrier_and_fit(
+    language: str,
+    width: int,
     admin_page: Page,  # noqa: F811
     live_server: Any,
     browser_problems: Any,
 ) -> None:
     page = admin_page
+    reads(ADMIN, language)
     make_program()
     user = make_user("camille@example.com", "Camille")
     message = Message.objects.create(
@@ -72,16 +79,24 @@ def test_the_pages_are_accessible_and_fit_a_phone(
         created_at=NOW,
         data={"side": "advocate", "amount": "15.00", "currency": "EUR"},
     )
+    with translation.override(language):
+        of_a_step = write_ready(next(iter(ready_sequences)).key).steps.all()[0].template
+    page.set_viewport_size({"width": width, "height": 800})
+    faults = []
     for name, args, query in (
         (OVERVIEW, [], ""),
+        ("wagtail_referrals_templates:list", [], ""),
         ("wagtail_referrals_templates:add", [], "?kind=reward_given"),
+        ("wagtail_referrals_templates:edit", [of_a_step.pk], ""),
+        ("wagtail_referrals_sent:index", [], ""),
         ("wagtail_referrals_sent:inspect", [message.pk], ""),
     ):
-        for width in (1280, 360):
-            page.set_viewport_size({"width": width, "height": 800})
-            page.goto(live_server.url + reverse(name, args=args) + query)
-            for summary in page.locator(".referral-glossary summary").all():
-                summary.click()
-            assert audit(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        address = reverse(name, args=args) + query
+        page.goto(live_server.url + address)
+        for summary in page.locator(".referral-glossary summary").all():
+            summary.click()
+        faults += [f"{address}: {fault}" for fault in audit(page)]
+        wider = page.evaluate("document.documentElement.scrollWidth") - width
+        faults += [f"{address}: {wider} px too wide"] if wider > 0 else []
+    assert not faults, "\n".join(faults)
     browser_problems.assert_none()

@@ -19,7 +19,7 @@ from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.referrals.models import AttributionRequest, Referral
 from wagtail_referrals.site import layout
 
-PAGES = ["", "friends/", "rewards/", "settings/"]
+PAGES = ["", "friends/", "rewards/", "settings/", "settings/mails/"]
 WIDTHS = [360, 1280]
 
 

@@ -68,7 +68,7 @@ def addresses(pages: Any, busy: Any, link: str) -> Any:  # noqa: F811
     def of(language: str) -> tuple[list[str], list[str]]:
         feedback = f"/{language}/{make_page(language).slug}/"
         account = ACCOUNT.replace("/en/", f"/{language}/")
-        inner = ["", "friends/", "rewards/", "settings/", "print/", "print/?layout=poster"]
+        inner = ["", "friends/", "rewards/", "settings/", "settings/mails/", "print/", "print/?layout=poster"]
         return (
             [link, f"{link}keep/", pages[language]["hub"], pages[language]["landing"]],
             [*(account + each for each in inner), link, pages[language]["hub"], feedback],
