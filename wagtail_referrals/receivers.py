@@ -28,10 +28,14 @@ logger = logging.getLogger("wagtail_referrals")
 
 
 def program_published(sender: type[Program], instance: Program, **kwargs: Any) -> None:
-    """Pin the terms. The sweep does it again should that fail."""
+    """Pin the terms. The sweep does it again should that fail.
+
+    Wagtail says so too when a program is only scheduled: what is not open yet promises nothing.
+    """
     try:
-        with transaction.atomic():
-            publish_terms(instance)
+        if instance.live:
+            with transaction.atomic():
+                publish_terms(instance)
     except Exception:
         logger.exception("Writing the terms of program %s failed; the sweep will try again.", instance.pk)
     _forget_programs()

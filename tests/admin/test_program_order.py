@@ -212,8 +212,8 @@ def test_what_waits_for_its_day_is_said(admin: Client) -> None:
     assert admin.post(edit, values | later).status_code == 302
     assert publish(admin, start(admin, name="New", go_live_at="2026-12-02 09:00")).status_code == 302
     assert details(admin) == [
-        ["changes come on 12/01/2026 9 a.m."],
-        ["opens on 12/02/2026 9 a.m."],
+        ["changes come on 12/01/2026 9 a.m.", "scheduled by Alix"],
+        ["opens on 12/02/2026 9 a.m.", "scheduled by Alix"],
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import time_machine
 from bs4 import BeautifulSoup
 from django import forms
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,7 +22,7 @@ from django.utils.translation import override
 from wagtail.models import Page, Site
 
 from tests.admin.conftest import signed_in, staff
-from tests.admin.rows import NOW, make_advocate, make_referral, make_user
+from tests.admin.rows import NOW, make_advocate, make_program, make_referral, make_user
 from wagtail_referrals.kinds import Rule, Trigger, reward_kinds, triggers
 from wagtail_referrals.kinds.reward import RewardKind
 from wagtail_referrals.programs import TermsData, difference, differences, draft_data, publish_terms
@@ -374,6 +375,52 @@ def test_who_published_is_known_from_the_log(admin: Client, program: Program) ->
     text = text_of(admin.get(reverse("wagtail_referrals_terms:inspect", args=[first.pk])))
     assert "Published on Nov. 10, 2026." in text
     assert "Maëlle" not in text
+
+
+def schedule(program: Program, editor: Any, moment: datetime) -> None:
+    program.go_live_at = moment
+    program.save_revision(user=editor).publish(user=editor, skip_permission_checks=True)
+
+
+def test_what_is_only_scheduled_is_not_published(admin: Client) -> None:
+    """It has terms from the day on which it opens, and these say who set that day."""
+    editor, other = make_user("maelle@example.com", "Maëlle"), make_user("tom@example.com", "Tom")
+    program = make_program(name="Later", live=False)
+    with time_machine.travel(NOW + timedelta(days=1), tick=False):
+        schedule(program, other, NOW + timedelta(days=5))
+        # Put off, which is who is to be asked about it.
+        schedule(program, editor, NOW + timedelta(days=6))
+        assert not Terms.objects.exists()
+        text = text_of(admin.get(reverse("wagtail_referrals_programs:list")))
+        assert "opens on 11/16/2026" in text
+        assert "scheduled by Maëlle" in text
+        assert "There are no terms" in text_of(admin.get(reverse("wagtail_referrals_terms:index")))
+    with time_machine.travel(NOW + timedelta(days=7), tick=False):
+        call_command("publish_scheduled")
+        terms = Terms.objects.get()
+        text = text_of(admin.get(reverse("wagtail_referrals_terms:index")))
+        assert "in force" in text
+        assert "scheduled by Maëlle" in text
+        text = text_of(admin.get(reverse("wagtail_referrals_terms:inspect", args=[terms.pk])))
+        assert "Published on Nov. 17, 2026, as scheduled by Maëlle." in text
+        assert "scheduled by" not in text_of(admin.get(reverse("wagtail_referrals_programs:list")))
+
+
+def test_changes_that_are_scheduled_leave_what_is_in_force(
+    admin: Client, program: Program, terms: Terms
+) -> None:
+    editor = make_user("maelle@example.com", "Maëlle")
+    program.hold_days = 30
+    with time_machine.travel(NOW + timedelta(days=1), tick=False):
+        schedule(program, editor, NOW + timedelta(days=6))
+        assert Terms.objects.get() == terms
+        assert "scheduled by Maëlle" in text_of(admin.get(reverse("wagtail_referrals_programs:list")))
+    with time_machine.travel(NOW + timedelta(days=7), tick=False):
+        call_command("publish_scheduled")
+        newest = Terms.objects.latest("number")
+        assert newest.number == 2
+        text = text_of(admin.get(reverse("wagtail_referrals_terms:inspect", args=[newest.pk])))
+        assert "Published on Nov. 17, 2026, as scheduled by Maëlle." in text
 
 
 def test_two_versions_are_compared(admin: Client, program: Program) -> None:

@@ -12,7 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -49,6 +49,7 @@ from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form, submitted
 from wagtail_referrals.admin.replay import ReplayView
+from wagtail_referrals.admin.words import person
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.programs import (
     Preset,
@@ -67,6 +68,7 @@ from wagtail_referrals.programs import (
     program_audience_hints,
     program_hints,
     program_states,
+    scheduled_by,
     sentence,
     write_audience,
 )
@@ -89,15 +91,15 @@ def in_words(program: Program) -> str:
 
 
 class StateColumn(StatusTagColumn):
-    """What became of the program, and below it what is to come: dates, drafts, a review."""
+    """What became of the row, and below it what is to come: dates, drafts, a review."""
 
     cell_template_name = "wagtail_referrals/admin/program_state_cell.html"
 
-    def __init__(self, name: str, *, details: Callable[[Program], list[str]], **kwargs: Any) -> None:
+    def __init__(self, name: str, *, details: Callable[[Any], list[str]], **kwargs: Any) -> None:
         super().__init__(name, **kwargs)
         self.details = details
 
-    def get_cell_context_data(self, instance: Program, parent_context: dict[str, Any]) -> dict[str, Any]:
+    def get_cell_context_data(self, instance: Any, parent_context: dict[str, Any]) -> dict[str, Any]:
         context: dict[str, Any] = super().get_cell_context_data(instance, parent_context)
         return context | {"details": self.details(instance)}
 
@@ -106,11 +108,11 @@ def day_words(moment: datetime) -> str:
     return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
 
 
-def waiting_versions(programs: Iterable[Program]) -> dict[str, datetime]:
-    """When a version that waits for its day will be published, by the primary key of its program as text. One query."""
+def waiting_versions(model: type[Model], rows: Iterable[Model]) -> dict[str, datetime]:
+    """When a version that waits for its day will be published, by the primary key of its row as text. One query."""
     waiting = Revision.objects.filter(
-        base_content_type=ContentType.objects.get_for_model(Program),
-        object_id__in=[str(program.pk) for program in programs],
+        base_content_type=ContentType.objects.get_for_model(model),
+        object_id__in=[str(row.pk) for row in rows],
         approved_go_live_at__isnull=False,
     )
     return dict(waiting.order_by("-approved_go_live_at").values_list("object_id", "approved_go_live_at"))
@@ -196,6 +198,8 @@ class ProgramIndexView(ListingMixin, IndexView):
                 if program.live
                 else gettext("opens on %(date)s") % when
             )
+            if key in self.schedulers:
+                found.append(gettext("scheduled by %(name)s") % {"name": person(self.schedulers[key])})
         elif program.live and program.has_unpublished_changes:
             found.append(gettext("has changes that are not published"))
         if program.expire_at is not None and state in (ProgramState.OPEN, ProgramState.SCHEDULED):
@@ -210,7 +214,8 @@ class ProgramIndexView(ListingMixin, IndexView):
 
     def decorate(self, rows: list[Program]) -> None:
         self.states = program_states(rows)
-        self.waiting = waiting_versions(rows)
+        self.waiting = waiting_versions(Program, rows)
+        self.schedulers = scheduled_by(rows)
         self.reviews = reviews(rows)
 
     @cached_property

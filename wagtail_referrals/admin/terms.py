@@ -16,8 +16,8 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext, pgettext_lazy
 from django.views.generic import TemplateView
 from wagtail.admin.compare import diff_text
 from wagtail.admin.filters import WagtailFilterSet
@@ -40,6 +40,7 @@ from wagtail_referrals.admin.listing import (
 )
 from wagtail_referrals.admin.words import person
 from wagtail_referrals.programs import (
+    SCHEDULED,
     differences,
     language_name,
     parse,
@@ -135,7 +136,7 @@ class TermsIndexView(RecordIndexView):
             Column(
                 "publisher",
                 label=_("Published by"),
-                accessor=lambda terms: self.stands[terms.pk].publisher,
+                accessor=lambda terms: self.stands[terms.pk].publisher_words,
                 classname=MINOR,
                 width="10%",
             ),
@@ -182,6 +183,14 @@ class Standing:
     referrals_url: str
     claims: int
     publisher: str
+    # The publisher set the day; it came by itself.
+    was_scheduled: bool
+
+    @property
+    def publisher_words(self) -> str:
+        if self.publisher and self.was_scheduled:
+            return gettext("scheduled by %(name)s") % {"name": self.publisher}
+        return self.publisher
 
     @property
     def state(self) -> str:
@@ -215,6 +224,7 @@ def standings(versions: list[Terms], viewer: Any) -> dict[int, Standing]:
             # A referral is made of one of them, and has its terms.
             claims=saved.get(terms.pk, 0) - counts.get(terms.pk, 0),
             publisher=person(published[terms.pk].user) if terms.pk in published else "",
+            was_scheduled=terms.pk in published and published[terms.pk].action == SCHEDULED,
         )
         for terms in versions
     }

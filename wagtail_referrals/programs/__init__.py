@@ -54,7 +54,7 @@ from wagtail_referrals.programs.problems import (
 )
 from wagtail_referrals.programs.states import ProgramState, program_states
 from wagtail_referrals.programs.terms import TermsData, draft_data, heal_terms, parse, publish_terms
-from wagtail_referrals.programs.versions import publishers, versions_in_force
+from wagtail_referrals.programs.versions import SCHEDULED, publishers, scheduled_by, versions_in_force
 from wagtail_referrals.programs.words import (
     advocate_gets,
     either_words,
@@ -69,6 +69,7 @@ from wagtail_referrals.programs.words import (
 )
 
 __all__ = [
+    "SCHEDULED",
     "Asked",
     "AudienceData",
     "AudienceRuleData",
@@ -128,6 +129,7 @@ __all__ = [
     "return_days",
     "rule_gets",
     "rule_problems",
+    "scheduled_by",
     "sentence",
     "site_of_offer",
     "terms_on",
