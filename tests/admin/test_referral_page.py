@@ -185,7 +185,7 @@ def test_people_who_are_gone_are_still_explained(admin: Client, held: Referral) 
     held.friend.delete()
     held.advocate.user.delete()
     text = text_of(page_of(admin, held))
-    assert "deleted customer" in text
+    assert f"deleted customer (referral {held.pk})" in text
     assert "lea@example.com" not in text
     assert "Camille" not in text
 

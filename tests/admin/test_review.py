@@ -102,6 +102,20 @@ def test_each_row_says_what_held_it_what_is_at_stake_and_since_when(
     assert "Camille: €15.00 41 days" in first
 
 
+def test_guests_are_told_apart_and_from_a_referrer_with_the_same_number(
+    reviewer: Client, three: list[Referral]
+) -> None:
+    for referral in three[:2]:
+        Referral.objects.filter(pk=referral.pk).update(friend=None, friend_email_hash=f"{referral.pk:064}")
+    names = [f"guest (referral {referral.pk})" for referral in three[:2]]
+    rows = rows_of(reviewer)[:2]
+    assert [row.split(" Camille")[0] for row in rows] == names
+    # On the page that asks before deciding, too.
+    text = ask(reviewer, "approve", ids(*three[:2])).get_text(" ", strip=True)
+    assert all(name in text for name in names)
+    assert "@" not in " ".join([*rows, text])
+
+
 def test_all_checks_that_object_are_told(reviewer: Client, three: list[Referral]) -> None:
     hold(three[0], check="shop_velocity", reason="five orders within an hour", moment=NOW)
     assert "shop_velocity: five orders within an hour" in rows_of(reviewer)[0].lower()

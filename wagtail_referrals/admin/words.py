@@ -36,10 +36,15 @@ def advocate_name(advocate: Advocate) -> str:
 
 
 def friend_name(referral: Any) -> str:
-    """Needs ``referral.friend``."""
-    return person(referral.friend) or (
-        gettext("guest") if referral.friend_email_hash else gettext("deleted customer")
+    """Needs ``referral.friend``. Who has no name is told apart by the referral: referrers have numbers of their own."""
+    if referral.friend is not None:
+        return person(referral.friend)
+    words = (
+        gettext("guest (referral %(number)s)")
+        if referral.friend_email_hash
+        else gettext("deleted customer (referral %(number)s)")
     )
+    return words % {"number": referral.pk}
 
 
 def is_money(kind: str) -> bool:
