@@ -428,17 +428,65 @@ def test_what_waits_and_what_failed(admin: Client, terms: Terms, camille: Advoca
 
 
 def test_messages_that_were_given_up(admin: Client) -> None:
+    """And those of which nobody knows whether they went."""
     now = timezone.now()
-    assert table(look(admin, HEALTH))["Messages given up"][:2] == ["Fine", "None"]
+    labels = ("Messages given up", "Messages maybe sent")
+    found = table(look(admin, HEALTH))
+    assert [found[label][:2] for label in labels] == [["Fine", "None"]] * 2
     for number, (state, days) in enumerate(
-        (("failed", 0), ("failed", 29), ("failed", 31), ("sent", 0), ("pending", 0))
+        (
+            ("failed", 0),
+            ("failed", 29),
+            ("failed", 31),
+            ("unsure", 1),
+            ("unsure", 31),
+            ("sent", 0),
+            ("pending", 0),
+        )
     ):
         Message.objects.create(
             key=f"test:{number}", kind="reward_given", state=state, created_at=now - timedelta(days=days)
         )
-    state, words = table(look(admin, HEALTH))["Messages given up"]
+    page = look(admin, HEALTH)
+    found = table(page)
+    assert [found[label][0] for label in labels] == ["Look at this"] * 2
+    failed, unsure = (found[label][1] for label in labels)
+    assert failed.startswith("2 messages of the last 30 days were not sent, and are not tried again")
+    assert unsure.startswith("1 message of the last 30 days may have been sent or not")
+    assert "is not sent again" in unsure
+    links = {str(link["href"]) for link in page.select("tbody a")}
+    assert len(links) == 2
+    for url in links:
+        rows = BeautifulSoup(admin.get(url).content, "html.parser").select("table.listing tbody tr")
+        assert len(rows) == (3 if "failed" in url else 2)
+    # The way is shown to who may follow it.
+    assert not look(signed_in(staff("reader@example.com", "view_summary")), HEALTH).select("tbody a")
+    reader = signed_in(staff("mails@example.com", "view_summary", "view_message"))
+    assert {str(link["href"]) for link in look(reader, HEALTH).select("tbody a")} == links
+
+
+def test_messages_that_workers_have_left(admin: Client) -> None:
+    now = timezone.now()
+    label = "Messages left behind"
+    for number, (state, minutes) in enumerate(
+        (("claimed", 61), ("sending", 61), ("claimed", 59), ("sending", -30), ("unsure", 90))
+    ):
+        Message.objects.create(
+            key=f"test:{number}",
+            kind="reward_given",
+            state=state,
+            created_at=now - timedelta(hours=3),
+            claimed_until=now - timedelta(minutes=minutes),
+        )
+        if number == 0:
+            words = table(look(admin, HEALTH))[label][1]
+            assert words.startswith("1 message was being prepared or sent when its worker stopped")
+    state, words = table(look(admin, HEALTH))[label]
     assert state == "Look at this"
-    assert words.startswith("2 messages of the last 30 days were not sent, and are not tried again")
+    assert words.startswith("2 messages were being prepared or sent when their workers stopped")
+    assert "is not sent again" in words
+    Message.objects.update(claimed_until=now)
+    assert table(look(admin, HEALTH))[label][:2] == ["Fine", "None"]
 
 
 def test_what_cannot_be_read_is_left_out(
@@ -450,7 +498,7 @@ def test_what_cannot_be_read_is_left_out(
 
     monkeypatch.setattr(health, "LOOKS", [_broken, *health.LOOKS])
     with caplog.at_level(logging.ERROR, logger="wagtail_referrals"):
-        assert len(table(look(admin, HEALTH))) == 9
+        assert len(table(look(admin, HEALTH))) == 11
     assert "_broken" in caplog.text
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -36,6 +36,7 @@ from wagtail_referrals.rewards.models import SweepRun
 logger = logging.getLogger("wagtail_referrals")
 
 URL: Final = "wagtail_referrals_health"
+VIEW_MESSAGE: Final = "wagtail_referrals.view_message"
 # The sweep is meant to run every few minutes.
 LATE: Final = timedelta(hours=1)
 VERY_LATE: Final = timedelta(days=1)
@@ -187,24 +188,48 @@ def _stuck(user: Any, now: datetime) -> Iterator[Sign]:
     mend = _("Messages are sent when the command referrals_sweep runs, and when the mail server takes them.")
     yield Sign(_("Messages"), LOOK if late else FINE, _counted(words, late), mend if late else "")
 
+    left = Message.objects.filter(
+        state__in=[Message.State.CLAIMED, Message.State.SENDING], claimed_until__lte=now - LATE
+    )[:MOST].count()
+    words = ngettext(
+        "%(count)s message was being prepared or sent when its worker stopped",
+        "%(count)s messages were being prepared or sent when their workers stopped",
+        left,
+    )
+    mend = _(
+        "When the command referrals_sweep runs, what was being prepared is sent; what was being sent may have gone, "
+        "and is not sent again. If there are new ones every day, ask whoever runs the shop why workers stop."
+    )
+    yield Sign(_("Messages left behind"), LOOK if left else FINE, _counted(words, left), mend if left else "")
+
     # Those of longer ago nobody mends any more: they would hide new ones.
-    failed = Message.objects.filter(state=Message.State.FAILED, created_at__gte=now - A_MONTH)
-    given_up = failed[:MOST].count()
+    lost = Message.objects.filter(
+        created_at__gte=now - A_MONTH, state__in=[Message.State.FAILED, Message.State.UNSURE]
+    )
+    numbers = dict(lost.order_by().values_list("state").annotate(Count("pk")))
+    given_up = numbers.get(Message.State.FAILED, 0)
     words = ngettext(
         "%(count)s message of the last 30 days was not sent, and is not tried again",
         "%(count)s messages of the last 30 days were not sent, and are not tried again",
         given_up,
     )
     mend = _(
-        "The mail server refused it every time, or the customer has no e-mail address. The log of the shop says which "
-        "message it was."
+        "The mail server refused it every time, or the customer has no e-mail address. The list of sent messages says "
+        "why, and whoever may change it can have one sent again."
     )
-    yield Sign(
-        _("Messages given up"),
-        LOOK if given_up else FINE,
-        _counted(words, given_up),
-        mend if given_up else "",
+    yield _of_messages(_("Messages given up"), given_up, words, mend, user, Message.State.FAILED)
+
+    unsure = numbers.get(Message.State.UNSURE, 0)
+    words = ngettext(
+        "%(count)s message of the last 30 days may have been sent or not",
+        "%(count)s messages of the last 30 days may have been sent or not",
+        unsure,
     )
+    mend = _(
+        "The connection to the mail server broke, or the worker stopped, while it was handed over. Nobody is to get it "
+        "twice, so it is not sent again: the log of the mail server says whether it went."
+    )
+    yield _of_messages(_("Messages maybe sent"), unsure, words, mend, user, Message.State.UNSURE)
 
     late = Reservation.objects.filter(state=Reservation.State.ACTIVE, expires_at__lte=now - LATE)[
         :MOST
@@ -216,6 +241,16 @@ def _stuck(user: Any, now: datetime) -> Iterator[Sign]:
     )
     mend = _("Customers cannot use it until the command referrals_sweep has run.")
     yield Sign(_("Set aside"), LOOK if late else FINE, _counted(words, late), mend if late else "")
+
+
+def _of_messages(label: Any, number: int, words: str, mend: Any, user: Any, state: str) -> Sign:
+    """Messages that ended so, with the way to their list for who may see it."""
+    found = _counted(words, number)
+    if not number:
+        return Sign(label, FINE, found)
+    may_see = user.has_perm(VIEW_MESSAGE)
+    url = f"{reverse('wagtail_referrals_sent:index')}?state={state}" if may_see else ""
+    return Sign(label, LOOK, found, mend, url)
 
 
 LOOKS: Final[list[Callable[[Any, datetime], Iterator[Sign]]]] = [
