@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -10,7 +11,12 @@ from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.forms.choosers import BaseFilterForm
 from wagtail.admin.ui.tables import Column
-from wagtail.admin.views.generic.chooser import ChooseResultsView, ChooseView
+from wagtail.admin.views.generic.chooser import (
+    ChooseResultsView,
+    ChooseView,
+    ChosenMultipleView,
+    ChosenView,
+)
 from wagtail.admin.viewsets.chooser import ChooserViewSet
 
 from oscar_integration.gifts import giftable
@@ -36,6 +42,16 @@ class ProductSearchForm(BaseFilterForm):
         return objects
 
 
+def on_offer() -> Any:
+    """What can be chosen. A title that says which variant it is reads its attributes."""
+    return (
+        giftable()
+        .filter(is_public=True)
+        .select_related("parent", "product_class", "parent__product_class")
+        .prefetch_related("attribute_values__attribute")
+    )
+
+
 class ProductListing:
     """What the window lists: the newest products first, with their UPC."""
 
@@ -43,13 +59,7 @@ class ProductListing:
     ordering = ["-date_created", "-pk"]
 
     def get_object_list(self) -> Any:
-        # A title that says which variant it is reads its attributes.
-        return (
-            giftable()
-            .filter(is_public=True)
-            .select_related("parent", "product_class", "parent__product_class")
-            .prefetch_related("attribute_values__attribute")
-        )
+        return on_offer()
 
     @property
     def columns(self) -> list[Column]:
@@ -66,8 +76,49 @@ class ChooseProductResultsView(ProductListing, ChooseResultsView):
     pass
 
 
+class ByKey:
+    """What was chosen, by its key. Wagtail's own takes any text for one, and fails."""
+
+    model_class: Any
+
+    def choosable(self) -> Any:
+        return self.model_class._default_manager.all()
+
+    def get_objects(self, pks: Iterable[str]) -> Any:
+        return self.choosable().filter(pk__in=[int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19])
+
+    def get_object(self, pk: str) -> Any:
+        return self.get_objects([pk]).get()
+
+
+class ChosenByKeyView(ByKey, ChosenView):
+    pass
+
+
+class ChosenMultipleByKeyView(ByKey, ChosenMultipleView):
+    pass
+
+
+class OnOffer:
+    """Nobody learns by its key what a product is called that is not on offer yet."""
+
+    def choosable(self) -> Any:
+        return on_offer()
+
+
+class ChosenProductView(OnOffer, ChosenByKeyView):
+    pass
+
+
+class ChosenMultipleProductsView(OnOffer, ChosenMultipleByKeyView):
+    pass
+
+
 class WithoutCreation(ChooserViewSet):
     """Products and ranges are made in the shop's own administration: here is no form for them."""
+
+    chosen_view_class = ChosenByKeyView
+    chosen_multiple_view_class = ChosenMultipleByKeyView
 
     def get_urlpatterns(self) -> list[URLPattern]:
         return [pattern for pattern in super().get_urlpatterns() if pattern.name != "create"]
@@ -82,5 +133,7 @@ product_chooser = WithoutCreation(
     choose_another_text=_("Choose another product"),
     choose_view_class=ChooseProductView,
     choose_results_view_class=ChooseProductResultsView,
+    chosen_view_class=ChosenProductView,
+    chosen_multiple_view_class=ChosenMultipleProductsView,
     register_widget=False,
 )

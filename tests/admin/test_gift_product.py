@@ -52,6 +52,19 @@ def test_the_window_finds_what_a_basket_can_take(admin: Client) -> None:
     assert chosen(admin, q="nothing") == []
 
 
+def test_only_what_the_window_lists_is_chosen(admin: Client) -> None:
+    """Nobody finds out by its number what a product is called that is not on offer yet."""
+    bolster, hidden = product("Cork bolster", "B1"), product("Secret bolster", "B0")
+    Product.objects.filter(pk=hidden.pk).update(is_public=False)
+    answer = admin.get(reverse("referrals_product_chooser:chosen", args=[bolster.pk])).json()
+    assert answer["result"]["title"] == "Cork bolster"
+    answer = admin.get(reverse("referrals_product_chooser:chosen", args=[hidden.pk]), follow=True)
+    assert answer.status_code == 404
+    many = reverse("referrals_product_chooser:chosen_multiple")
+    answer = admin.get(many, {"id": [bolster.pk, hidden.pk, "x", "9" * 40]}).json()
+    assert [item["title"] for item in answer["result"]] == ["Cork bolster"]
+
+
 def test_the_window_is_for_the_admin_only(client: Client) -> None:
     response = client.get(reverse("referrals_product_chooser:choose"))
     assert response.status_code == 302
