@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
+from wagtail.models import Revision, Site
 
 from tests.admin.conftest import signed_in, staff
 from tests.admin.forms import values_of
@@ -54,7 +55,7 @@ def test_it_reads_like_sentences() -> None:
         "It begins when a reward has given somebody a pass or a membership.",
         "At once: “Welcome”.",
         "2 days after it began, unless the reader has used the pass: “Tip”.",
-        "12 hours before the pass ends, if the reader has opened none of these messages: “Hurry”.",
+        "12 hours before the pass ends, if the reader has followed no link in these messages: “Hurry”.",
         "Along with the step before: “Also”.",
         "Once its aim is reached: “Thanks”.",
         "It is a success, and over, once the reader has bought a membership.",
@@ -234,6 +235,26 @@ def test_each_branch_is_shown_day_by_day(admin: Client) -> None:
     assert Message.objects.count() == Enrollment.objects.count() == 0
 
 
+def test_a_subject_reads_as_in_the_mail(admin: Client) -> None:
+    """Also what every message can say, whatever it is about."""
+    sequence = make_sequence({"name": "Welcome"})
+    Site.objects.update(site_name="Studio Souffle")
+    template = sequence.steps.get().template
+    text = template.texts.get()
+    text.subject = "{greeting} {site} waits for you, {name}"
+    text.save()
+    page = text_of(admin.get(reverse(f"{NAMESPACE}:preview", args=[sequence.pk])))
+    assert "Hello Camille, Studio Souffle waits for you, Camille" in page
+
+
+@pytest.mark.parametrize(("name", "icon"), [("preview", "view"), ("people", "group")])
+def test_a_page_has_the_sign_of_the_button_that_leads_to_it(admin: Client, name: str, icon: str) -> None:
+    sequence = make_sequence({"name": "Welcome"})
+    soup = BeautifulSoup(admin.get(reverse(f"{NAMESPACE}:{name}", args=[sequence.pk])).content, "html.parser")
+    header = soup.select_one("[data-controller~=w-breadcrumbs]")
+    assert header is not None and f"#icon-{icon}" in [use["href"] for use in header.select("use")]
+
+
 # Who is where
 
 
@@ -300,6 +321,26 @@ def test_the_listing_tells_what_it_is_and_how_far(admin: Client) -> None:
     page = text_of(admin.get(reverse(f"{NAMESPACE}:list")))
     assert "A sequence sends one message after the other" in page
     assert "It begins when a friend has opened an account. At once: “Welcome”." in page
+
+
+def test_the_listing_tells_what_is_to_come(admin: Client) -> None:
+    def state_of(sequence: Sequence) -> str:
+        soup = BeautifulSoup(admin.get(reverse(f"{NAMESPACE}:list")).content, "html.parser")
+        row = soup.find("a", href=reverse(f"{NAMESPACE}:edit", args=[sequence.pk])).find_parent("tr")
+        return " ".join(row.find_all("td")[-1].get_text(" ").split())
+
+    sequence = make_sequence({"name": "Welcome"}, live=False, first_published_at=None)
+    assert state_of(sequence) == "draft"
+    sequence.go_live_at, sequence.expire_at = NOW + 10 * DAY, NOW + 20 * DAY
+    sequence.save_revision().publish()
+    assert state_of(sequence) == "scheduled is published on 11/20/2026 1 p.m. ends on 11/30/2026 1 p.m."
+    Sequence.objects.update(live=True, expire_at=None)
+    assert state_of(sequence) == "published changes come on 11/20/2026 1 p.m."
+    Revision.objects.update(approved_go_live_at=None)
+    Sequence.objects.update(has_unpublished_changes=True)
+    assert state_of(sequence) == "published, with a newer draft"
+    Sequence.objects.update(expire_at=NOW)
+    assert state_of(sequence) == "over", "whether or not a cron has said so"
 
 
 def test_reports_see_counts_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -32,7 +33,7 @@ from wagtail.admin.panels import (
     TabbedInterface,
 )
 from wagtail.admin.staticfiles import versioned_static
-from wagtail.admin.ui.tables import Column, StatusTagColumn
+from wagtail.admin.ui.tables import Column
 from wagtail.admin.views.generic.base import WagtailAdminTemplateMixin
 from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.admin.widgets.button import Button
@@ -41,6 +42,7 @@ from wagtail.snippets.views.snippets import CreateView, EditView, IndexView, Sni
 from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
+from wagtail_referrals.admin.programs import StateColumn, day_words, waiting_versions
 from wagtail_referrals.messages import steps as engine
 from wagtail_referrals.messages.models import MessageTemplate, Sequence, SequenceStep
 from wagtail_referrals.messages.ready_made import ready_sequences, write_ready
@@ -300,7 +302,6 @@ class SequencePage(WagtailAdminTemplateMixin, PermissionCheckedMixin, View):
     model = Sequence
     any_permission_required = ("add", "change", "delete", "view", "publish")
     http_method_names = ("get", "head")
-    header_icon = "mail"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.object = get_object_or_404(Sequence, pk=pk)
@@ -334,6 +335,7 @@ class PreviewView(SequencePage):
     """As last saved, also in a draft."""
 
     page_title = _("What would be sent")
+    header_icon = "view"
     template_name = "wagtail_referrals/admin/sequence_preview.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -347,6 +349,7 @@ class PeopleView(SequencePage):
     """Counts only: nobody's name."""
 
     page_title = _("Who is where")
+    header_icon = "group"
     template_name = "wagtail_referrals/admin/sequence_people.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -381,12 +384,16 @@ def latest_name(sequence: Sequence) -> str:
     return (sequence.latest_revision.object_str if sequence.latest_revision else "") or str(sequence)
 
 
-def state_words(sequence: Sequence) -> str:
-    if sequence.live:
-        if sequence.has_unpublished_changes:
+def state_words(sequence: Sequence, opens: datetime | None) -> str:
+    """``opens`` is when a version that waits for its day will be published."""
+    if sequence.live and (sequence.expire_at is None or sequence.expire_at > timezone.now()):
+        if sequence.has_unpublished_changes and opens is None:
             return pgettext("sequence", "published, with a newer draft")
         return pgettext("sequence", "published")
-    if sequence.expired:
+    if opens is not None:
+        return pgettext("sequence", "scheduled")
+    # Nobody has told Wagtail yet where the day has come and no cron.
+    if sequence.live or sequence.expired:
         return pgettext("sequence", "over")
     return pgettext("sequence", "draft")
 
@@ -417,13 +424,33 @@ class SequenceIndexView(ListingMixin, IndexView):
                 accessor=lambda row: self.counts.get(row.pk, (0, 0))[1],
                 width="10%",
             ),
-            StatusTagColumn(
-                "state", label=_("State"), accessor=state_words, primary=lambda row: row.live, width="12%"
+            StateColumn(
+                "state",
+                label=_("State"),
+                accessor=lambda row: state_words(row, self.waiting.get(str(row.pk))),
+                primary=lambda row: row.live,
+                details=self.details,
+                width="16%",
             ),
         ]
 
+    def details(self, sequence: Sequence) -> list[str]:
+        """What is to come, a line each."""
+        found, opens = [], self.waiting.get(str(sequence.pk))
+        if opens is not None:
+            when = {"date": day_words(opens)}
+            found.append(
+                gettext("changes come on %(date)s") % when
+                if sequence.live
+                else gettext("is published on %(date)s") % when
+            )
+        if sequence.expire_at is not None and sequence.expire_at > timezone.now():
+            found.append(gettext("ends on %(date)s") % {"date": day_words(sequence.expire_at)})
+        return found
+
     def decorate(self, rows: list[Sequence]) -> None:
         self.counts = short_counts([row.pk for row in rows])
+        self.waiting = waiting_versions(Sequence, rows)
 
     def get_list_more_buttons(self, instance: Sequence) -> list[Any]:
         return [

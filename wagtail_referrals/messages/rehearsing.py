@@ -11,15 +11,14 @@ from typing import Any, Final
 from django.utils.translation import get_language, gettext
 
 from wagtail_referrals.messages import conditions as engine
-from wagtail_referrals.messages.filling import fill
-from wagtail_referrals.messages.kinds import context_of
-from wagtail_referrals.messages.models import Message, MessageTemplate, SequenceStep
+from wagtail_referrals.messages.models import MessageTemplate, SequenceStep
 from wagtail_referrals.messages.models import Sequence as SequenceRow
+from wagtail_referrals.messages.previewing import compose_sample
 from wagtail_referrals.messages.sequence_words import label_of
 from wagtail_referrals.messages.sequencing import conditions, moments
 from wagtail_referrals.messages.steps import KIND, Plan, plan_of
 from wagtail_referrals.messages.walking import Walk, advance
-from wagtail_referrals.messages.words import text_for
+from wagtail_referrals.messages.words import text_for, words_of
 
 # The sample's: two weeks to an end, a week to other moments; what happens to them, happens on the fourth day.
 ENDS: Final = timedelta(days=14)
@@ -129,12 +128,9 @@ def _holds(holding: frozenset[str], key: str) -> bool:
 
 
 def _subject(template: MessageTemplate) -> str:
-    """As a sample reader would see it, in the current language."""
+    """As in the preview of the message itself, in the current language."""
     latest: Any = template.get_latest_revision_as_object()
     text = text_for(
         [text for text in latest.texts.all() if text.audience_id is None], get_language() or "", None
     )
-    if text is None:
-        return ""
-    sample = {"name": gettext("Léa"), **context_of(Message(kind=KIND, data={}))}
-    return fill(text.subject, {name: value for name, value in sample.items() if isinstance(value, str)})
+    return compose_sample(words_of(text), KIND).subject if text is not None else ""
