@@ -88,6 +88,30 @@ def test_what_the_page_does_not_offer_is_refused(camilles_browser, data):
     assert not Preferences.objects.exists()
 
 
+def test_what_is_refused_says_why(camilles_browser):
+    response = camilles_browser.post(MAILS, {"time_zone": "Mars/Olympus"})
+    alert = BeautifulSoup(response.content, "html.parser").select_one("[role=alert]")
+    assert alert is not None and "Mars/Olympus is not one of the available choices" in alert.get_text()
+
+
+def test_what_editors_switch_off_meanwhile_stands_in_the_way_of_nothing(camilles_browser):
+    """The page was open for a while; what else was chosen on it is kept."""
+    found = boxes(camilles_browser.get(MAILS))
+    MessageSwitch.objects.create(kind="reward_given", is_on=False)
+    response = camilles_browser.post(MAILS, {"wanted": set(found) - {"credit_expiring"}}, follow=True)
+    assert "Saved." in text_of(response)
+    assert Preferences.objects.get().unwanted == ["credit_expiring"]
+
+
+def test_what_describes_a_field_is_there(camilles_browser, camille):
+    for url in (MAILS, reverse("referrals:mails", args=[token(camille)])):
+        page = BeautifulSoup(camilles_browser.get(url).content, "html.parser").main
+        described = [
+            name for field in page.select("[aria-describedby]") for name in field["aria-describedby"].split()
+        ]
+        assert described and [name for name in described if page.find(id=name) is None] == []
+
+
 def test_nobody_else_reads_the_page_of_the_account(client):
     response = client.get(MAILS)
     assert response.status_code == 302 and "login" in response["Location"]
@@ -124,6 +148,17 @@ def test_a_mistake_is_taken_back(client, camille):
     response = client.post(url, {"again": "yes"})
     assert "We write to you again" in text_of(response)
     assert Preferences.objects.get(user=camille).unwanted == []
+
+
+def test_a_way_back_that_leads_nowhere_is_not_offered(client, camille):
+    """Who wants nothing at all wants nothing of this topic either, whatever is said about the topic."""
+    Preferences.objects.create(user=camille, wants_nothing=True, changed_at=camille.date_joined)
+    url = reverse("referrals:unsubscribe", args=[token(camille)])
+    for response in (client.get(url), client.post(url)):
+        text = text_of(response)
+        assert "You get no more of these messages" in text and "That was a mistake" not in text
+        assert "You have chosen that we write to you about none of this." in text
+        assert reverse("referrals:mails", args=[token(camille)]) in response.content.decode()
 
 
 def test_other_topics_stay(client, camille):

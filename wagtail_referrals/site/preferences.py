@@ -58,7 +58,8 @@ class PreferencesForm(forms.Form):
         self.preferences = preferences
         self.offered = messages.offered_kinds()
         self.topics = messages.choices_of(preferences, self.offered)
-        self._choose("wanted", [(kind.key, kind.label) for kind in self.offered])
+        # Also what an editor has switched off since the page was opened: then nothing is said about it.
+        self._choose("wanted", [(kind.key, kind.label) for kind in messages.refusable_kinds()])
         shops = _("As the shop: %(zone)s") % {"zone": settings.TIME_ZONE.replace("_", " ")}
         zones = [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name]
         self._choose("time_zone", [("", shops), *(pair for pair in zones if not pair[0].startswith("Etc/"))])
@@ -152,6 +153,7 @@ def unsubscribe(
         context = {
             "topic": messages.TOPICS[topic],
             "is_wanted": messages.wants_topic(user, topic),
+            "wants_nothing": messages.preferences_of(user).wants_nothing,
             "is_answer": request.method == "POST",
             "mails_url": reverse("referrals:mails", args=[token]),
         }
