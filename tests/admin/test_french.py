@@ -11,6 +11,7 @@ from bs4 import BeautifulSoup
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 from wagtail.users.models import UserProfile
 
 from tests.admin.conftest import signed_in
@@ -26,6 +27,9 @@ from tests.admin.rows import (
 )
 from tests.french import english_in
 from wagtail_referrals import credit
+from wagtail_referrals.messages.kinds import message_kinds
+from wagtail_referrals.messages.models import Message
+from wagtail_referrals.messages.ready_made import ready_sequences, write_ready
 from wagtail_referrals.programs.models import Program, Terms
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
@@ -101,6 +105,11 @@ LISTINGS = [
     "wagtail_referrals_entries:index",
     "wagtail_referrals_terms:index",
     "wagtail_referrals_summary",
+    "wagtail_referrals_messages",
+    "wagtail_referrals_templates:list",
+    "wagtail_referrals_sent:index",
+    "wagtail_referrals_sequences:list",
+    "wagtail_referrals_sequences:add",
 ]
 
 
@@ -137,6 +146,49 @@ def test_the_form_of_a_program_is_french(editor: Client, program: Program) -> No
         reverse("wagtail_referrals_programs:add") + "?preset=credit_for_both",
         reverse("wagtail_referrals_programs:add") + "?preset=empty",
     ):
+        response = editor.get(page)
+        assert response.status_code == 200
+        assert english_in(response.content) == [], page
+
+
+def test_messages_are_written_in_french(editor: Client, history: Referral) -> None:
+    add = reverse("wagtail_referrals_templates:add")
+    sent = Message.objects.create(
+        kind="reward_given",
+        key="test:1",
+        user=history.advocate.user,
+        state="failed",
+        reason="not_taken",
+        created_at=NOW,
+        data={"side": "advocate", "amount": "15.00", "currency": "EUR"},
+    )
+    pages = [f"{add}?kind={kind.key}" for kind in message_kinds]
+    for page in (*pages, reverse("wagtail_referrals_sent:inspect", args=[sent.pk])):
+        response = editor.get(page)
+        assert response.status_code == 200
+        # Its first text is the English one.
+        assert english_in(without_texts(response.content, "en")) == [], page
+
+
+def without_texts(html: bytes, language: str) -> bytes:
+    """A form without the fields of the text in this language, which is what an editor has written."""
+    soup = BeautifulSoup(html, "html.parser")
+    for row in soup.select("[data-inline-panel-child]"):
+        chosen = row.select_one("select[name$=-language] option[selected]")
+        if chosen is not None and chosen["value"] == language:
+            row.decompose()
+    return soup.encode()
+
+
+def test_sequences_are_french(editor: Client, program: Program) -> None:
+    with override("fr"):
+        sequence = write_ready(next(iter(ready_sequences)).key)
+    pages = [reverse("wagtail_referrals_sequences:add") + "?empty=1"]
+    pages += [
+        reverse(f"wagtail_referrals_sequences:{name}", args=[sequence.pk])
+        for name in ("edit", "preview", "people")
+    ]
+    for page in pages:
         response = editor.get(page)
         assert response.status_code == 200
         assert english_in(response.content) == [], page

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from tests.french import english_in
 from tests.packaging.test_french import spaced
 from tests.site.conftest import BROWSER
 from tests.site.test_account import refer, reward
-from wagtail_referrals import credit, people
+from wagtail_referrals import credit, messages, people
 from wagtail_referrals.programs.models import Program
 from wagtail_referrals.referrals.models import Referral
 from wagtail_referrals.rewards.models import Reward
@@ -90,3 +91,23 @@ def test_the_account_page_is_french_before_anything_happened(
     people.advocate_for(camille)
     Program.objects.update(live=False)
     french(browser.get(ACCOUNT))
+
+
+def test_what_one_is_written_about_is_chosen_in_french(browser: Client, camille: Any, terms: Any) -> None:
+    advocate = people.advocate_for(camille)
+    advocate.language = "fr"
+    advocate.save()
+    token = messages.token_for(camille, messages.Topic.REWARDS)
+    mails, unsubscribe = (
+        reverse("referrals:mails", args=[token]),
+        reverse("referrals:unsubscribe", args=[token]),
+    )
+    assert "Ne plus les recevoir" in french(browser.get(unsubscribe))
+    assert "C’était une erreur" in french(browser.post(unsubscribe))
+    french(browser.post(unsubscribe, {"again": "yes"}))
+    assert "Rappels et conseils" in french(browser.get(mails))
+    assert "Enregistré" in french(browser.post(mails, {"wants_nothing": "on"}))
+    french(browser.get(unsubscribe))
+    french(browser.get(reverse("referrals:mails", args=["x"])))
+    browser.force_login(camille)
+    assert "Rappels et conseils" in french(browser.get(f"{ACCOUNT}settings/mails/"))
