@@ -137,6 +137,16 @@ def audit(page: Page) -> list[str]:
     return [f"{item['id']}: {node['html'][:120]}" for item in found["violations"] for node in item["nodes"]]
 
 
+def cut_off(page: Page) -> list[str]:
+    """Fields and helps of a form that end beyond the right edge, where nobody can scroll to."""
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("#w-editor-form :is(select, input, textarea, .help)")]
+            .filter((each) => each.getClientRects().length && each.getBoundingClientRect().right > innerWidth)
+            .map((each) => `${each.name || each.textContent.trim()} is cut off`)"""
+    )
+    return found
+
+
 def test_our_own_pages_are_accessible_and_fit_a_phone(
     admin_page: Page, live_server: Any, browser_problems: Any
 ) -> None:
@@ -171,4 +181,5 @@ def test_our_own_pages_are_accessible_and_fit_a_phone(
         admin_page.goto(live_server.url + path)
         wide = admin_page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, f"{path} is {wide} px too wide"
+        assert cut_off(admin_page) == [], path
     browser_problems.assert_none()

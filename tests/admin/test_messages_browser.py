@@ -12,7 +12,7 @@ from django.utils import translation
 from playwright.sync_api import expect
 
 from tests.admin.rows import ADMIN, NOW, make_program, make_user, reads
-from tests.admin.test_browser import admin_page, audit  # noqa: F401  (pytest finds the fixture by its name)
+from tests.admin.test_browser import admin_page, audit, cut_off  # noqa: F401  (pytest finds the fixture by its name)
 from wagtail_referrals.messages.models import Message, MessageTemplate
 from wagtail_referrals.messages.ready_made import ready_sequences, write_ready
 
@@ -95,7 +95,7 @@ def test_the_pages_have_no_barrier_and_fit(
         page.goto(live_server.url + address)
         for summary in page.locator(".referral-glossary summary").all():
             summary.click()
-        faults += [f"{address}: {fault}" for fault in audit(page)]
+        faults += [f"{address}: {fault}" for fault in (*audit(page), *cut_off(page))]
         wider = page.evaluate("document.documentElement.scrollWidth") - width
         faults += [f"{address}: {wider} px too wide"] if wider > 0 else []
     assert not faults, "\n".join(faults)

@@ -333,7 +333,7 @@ def program_edit_handler() -> TabbedInterface:
             ObjectList(
                 [
                     FieldPanel("name"),
-                    FieldPanel("audience", classname="referral-narrow"),
+                    FieldPanel("audience"),
                     RowsPanel(
                         "rules",
                         panels=RULE_PANELS,

@@ -30,7 +30,6 @@ from wagtail.admin.panels import (
     MultiFieldPanel,
     ObjectList,
     PublishingPanel,
-    TabbedInterface,
 )
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column
@@ -88,38 +87,34 @@ def _template_help() -> Any:
     return format_html('<a href="{}" target="_blank">{}</a>', url, gettext("Write a new message"))
 
 
-def sequence_edit_handler() -> TabbedInterface:
-    return TabbedInterface(
+def sequence_edit_handler() -> ObjectList:
+    return ObjectList(
         [
-            ObjectList(
-                [
-                    FieldPanel("name"),
-                    FieldPanel("start"),
-                    FieldPanel("program", classname="referral-narrow"),
-                    RowsPanel(
-                        "steps",
-                        panels=[
-                            FieldRowPanel([FieldPanel("delay"), FieldPanel("unit"), FieldPanel("moment")]),
-                            FieldRowPanel([FieldPanel("condition"), FieldPanel("is_negated")]),
-                            FieldPanel("template"),
-                        ],
-                        row_form_class=StepForm,
-                        heading=_("What is sent, and when"),
-                        label=_("step"),
-                        help_text=_(
-                            "Steps are sent in the order in which they become due. One whose condition does not fit "
-                            "then is passed over."
-                        ),
-                    ),
-                    MultiFieldPanel(
-                        [FieldPanel("goal"), FieldPanel("stops")],
-                        heading=_("When it is over"),
-                        help_text=_("Asked before each message, and about once an hour in between."),
-                    ),
+            FieldPanel("name"),
+            FieldPanel("start"),
+            FieldPanel("program"),
+            RowsPanel(
+                "steps",
+                panels=[
+                    FieldRowPanel([FieldPanel("delay"), FieldPanel("unit"), FieldPanel("moment")]),
+                    FieldRowPanel([FieldPanel("condition"), FieldPanel("is_negated")]),
+                    FieldPanel("template"),
                 ],
-                heading=_("Sequence"),
+                row_form_class=StepForm,
+                heading=_("What is sent, and when"),
+                label=_("step"),
+                help_text=_(
+                    "Steps are sent in the order in which they become due. One whose condition does not fit "
+                    "then is passed over."
+                ),
             ),
-            ObjectList([PublishingPanel()], heading=_("Settings")),
+            MultiFieldPanel(
+                [FieldPanel("goal"), FieldPanel("stops")],
+                heading=_("When it is over"),
+                help_text=_("Asked before each message, and about once an hour in between."),
+            ),
+            # Drawn at the side.
+            PublishingPanel(),
         ],
         base_form_class=SequenceForm,
     )
@@ -422,6 +417,7 @@ class SequenceIndexView(ListingMixin, IndexView):
                 "reached",
                 label=_("Reached the aim"),
                 accessor=lambda row: self.counts.get(row.pk, (0, 0))[1],
+                classname=MINOR,
                 width="10%",
             ),
             StateColumn(
