@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Min
 from django.test.utils import CaptureQueriesContext
 
@@ -394,6 +394,33 @@ def test_a_batch_costs_as_many_queries_as_one(
     asked = world.asked
     queries(30, START + timedelta(minutes=2))
     assert world.asked - asked == 2, "the aim and the stop, once for all"
+
+
+def test_what_is_written_for_many_at_once_is_what_is_written_for_each(
+    world: World, lea: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People at different steps, of two sequences, some of whom reach the aim."""
+    first = make_sequence(*STEPS, **MEMBERS)
+    second = make_sequence({"name": "One"}, {"name": "Two", "delay": 1, "condition": "visited"})
+    for number in range(4):
+        for sequence in (first, second):
+            begin(sequence, lea, now=START + number * DAY, done={"an old step": START.isoformat()})
+    world.ends = START + 7 * DAY
+    world.since |= {"visited": START + DAY, "member": START + 4 * DAY}
+
+    def rows(alike: int) -> list[Any]:
+        monkeypatch.setattr("wagtail_referrals.messages.steps.ALIKE", alike)
+        run(START + 5 * DAY, every=6 * HOUR)
+        return [
+            (row.state, row.reason, row.done, row.waits_for, row.next_at, row.ended_at)
+            for row in Enrollment.objects.order_by("pk")
+        ]
+
+    with transaction.atomic():
+        together = rows(1)
+        transaction.set_rollback(True)
+    assert together == rows(1000)
+    assert {state for state, *_others in together} == {STATE.REACHED, STATE.FINISHED}
 
 
 def test_more_than_a_batch_is_planned_in_one_sweep(

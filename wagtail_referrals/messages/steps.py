@@ -20,10 +20,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Func, JSONField, QuerySet, Value
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from wagtail_referrals.credit import update_together
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.messages import sequencing
 from wagtail_referrals.messages.models import Enrollment, Message, SequenceStep
@@ -35,8 +36,12 @@ logger = logging.getLogger("wagtail_referrals")
 
 KIND: Final = "sequence"
 BATCH: Final = 1000
+# From so many people on for whom the same changes, that is written in a statement for them all.
+ALIKE: Final = 20
 # In ``Enrollment.done``, beside the keys of steps: when the last message was sent.
 SENT: Final = "sent"
+# What else a look at an enrollment may change.
+_CHANGED: Final = ("state", "reason", "waits_for", "next_at", "ended_at")
 
 # Why somebody was stopped, beside the conditions of the sequence.
 GONE: Final = "gone"
@@ -157,16 +162,41 @@ def _plan(taken: list[int], key: int | None, plans: Mapping[int, Plan], now: dat
         taken[:] = [enrollment.pk for enrollment in batch]
         if not batch:
             return 0
+        done_before = {enrollment.pk: dict(enrollment.done) for enrollment in batch}
         messages = _walk_all(batch, plans, now)
         Message.objects.bulk_create(messages, ignore_conflicts=True)
-        # All of them are there, and locked: it is an update in one statement, whatever differs between them.
-        Enrollment.objects.bulk_create(
-            batch,
-            update_conflicts=True,
-            unique_fields=["id"],
-            update_fields=["state", "reason", "done", "waits_for", "next_at", "ended_at"],
-        )
+        _save(batch, done_before)
     return len(messages)
+
+
+class _With(Func):
+    """A JSON object with the values of another one."""
+
+    function = "JSON_PATCH"
+    output_field = JSONField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)", arg_joiner=" || ", **context)
+
+
+def _save(batch: Iterable[Enrollment], done_before: Mapping[int, dict[str, str]]) -> None:
+    """Mostly the same changes for very many: that is written once. All of them are there, and locked."""
+    alike: dict[tuple[Any, ...], list[Enrollment]] = {}
+    for enrollment in batch:
+        before = done_before[enrollment.pk]
+        added = tuple(item for item in enrollment.done.items() if before.get(item[0]) != item[1])
+        values = tuple(getattr(enrollment, name) for name in _CHANGED)
+        alike.setdefault((*values, added), []).append(enrollment)
+    others: list[Enrollment] = []
+    for (*values, added), enrollments in alike.items():
+        if len(enrollments) < ALIKE:
+            others += enrollments
+            continue
+        changes: dict[str, Any] = dict(zip(_CHANGED, values, strict=True))
+        if added:
+            changes["done"] = _With("done", Value(dict(added), output_field=JSONField()))
+        Enrollment.objects.filter(pk__in=[enrollment.pk for enrollment in enrollments]).update(**changes)
+    update_together(others, ["done", *_CHANGED])
 
 
 def _walk_all(batch: list[Enrollment], plans: Mapping[int, Plan], now: datetime) -> list[Message]:
