@@ -22,19 +22,19 @@ INES: Final = ADVOCATES[2].email
 FIRST_MONTH: Final = "FIRSTMONTH"
 OWN_WORDS: Final = {
     "en": (
-        "Good news from the studio: {gift} for a friend of yours",
+        "{name}, here is your own link to the studio",
         "Somebody new on the mat, thanks to you.",
         "Welcome on board",
-        "<p>{greeting}</p><p>you have a link of your own now. Whoever comes by it gets {gift}, and we thank you "
+        "<p>{greeting}</p><p>you have a link of your own now. Whoever comes by it gets a present, and we thank you "
         "for every friend who stays.</p><p>A word of Anna, who teaches on Tuesdays: the best moment to send it is "
         "right after class.</p>",
         "See my link",
     ),
     "fr": (
-        "Une bonne nouvelle du studio : {gift} pour un de vos proches",
+        "{name}, voici votre lien vers le studio",
         "Un nouveau visage sur le tapis, grâce à vous.",
         "Bienvenue à bord",
-        "<p>{greeting}</p><p>vous avez maintenant un lien à vous. Qui vient par ce lien reçoit {gift}, et nous "
+        "<p>{greeting}</p><p>vous avez maintenant un lien à vous. Qui vient par ce lien reçoit un cadeau, et nous "
         "vous remercions pour chaque proche qui reste.</p><p>Un mot d’Anna, qui enseigne le mardi : le meilleur "
         "moment pour l’envoyer, c’est juste après le cours.</p>",
         "Voir mon lien",
