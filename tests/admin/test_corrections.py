@@ -89,8 +89,12 @@ def test_credit_is_added_with_a_note(finance: Client, account: Account) -> None:
     entry = Entry.objects.get(kind=Entry.Kind.ADJUST)
     assert entry.amount == Decimal("5.50")
     assert "Late parcel" not in str(Entry.objects.values().get(pk=entry.pk))
-    # Who, when, how much and why, on the account's page.
-    row = page_of(finance, account).find("td", class_="referral-movement")
+    # Whose it is, and who, when, how much and why, on the account's page.
+    page = page_of(finance, account)
+    name = page.select_one(".referral-record h2")
+    assert name is not None
+    assert name.get_text() == "Camille"
+    row = page.find("td", class_="referral-movement")
     assert row is not None
     cells = words_of(row.parent)
     assert cells.startswith("11/11/2026")

@@ -51,6 +51,36 @@ def test_a_program_is_dragged_with_the_keyboard(
     browser_problems.assert_none()
 
 
+def test_a_program_is_dragged_with_the_mouse(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    for name in "ABC":
+        make_program(name=name)
+    page = admin_page
+    page.goto(live_server.url + reverse(LIST))
+    page.locator("table[data-controller=w-orderable]").wait_for()
+    page.wait_for_load_state("networkidle")
+    handles, rows = page.locator("td.ord button"), page.locator("td.referral-title")
+    third, first = handles.nth(2).bounding_box(), handles.nth(0).bounding_box()
+    assert third is not None and first is not None
+    across = third["x"] + third["width"] / 2
+    page.mouse.move(across, third["y"] + third["height"] / 2)
+    page.mouse.down()
+    # As a hand does, which goes on moving: rows that give way are over nothing yet.
+    for step in range(200):
+        page.mouse.move(across, first["y"] + first["height"] / 2 + step % 3)
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+        if rows.first.inner_text().startswith("C"):
+            break
+    with page.expect_response(lambda response: "/reorder/" in response.url) as answer:
+        page.mouse.up()
+    assert answer.value.status == 200
+    assert list(Program.objects.order_by("precedence").values_list("name", flat=True)) == ["C", "A", "B"]
+    page.reload()
+    expect(rows.first).to_contain_text("C")
+    browser_problems.assert_none()
+
+
 def test_a_program_with_an_audience_is_scheduled(
     admin_page: Page, live_server: Any, browser_problems: Any
 ) -> None:

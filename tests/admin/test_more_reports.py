@@ -235,7 +235,10 @@ def test_how_many_of_a_month_order_in_the_next_ones(admin: Client, arrived: None
 def test_their_orders_and_revenue(admin: Client, arrived: None) -> None:
     assert table(look(admin, COHORTS, measure="orders"))["September 2026"][2:] == ["1", "0", "3"]
     page = look(admin, COHORTS, measure="revenue")
-    assert [title.get_text() for title in page.select(".referral-report h2")] == ["CHF", "EUR"]
+    assert [title.get_text() for title in page.select(".referral-report h2")] == [
+        "Revenue (CHF)",
+        "Revenue (EUR)",
+    ]
     francs = [credit.format_money(Decimal(amount), "CHF") for amount in ("0.00", "0.00", "40.00")]
     assert table(page, 0)["September 2026"][2:] == francs
     assert table(page, 1)["September 2026"][2:] == ["€10.00", "€0.00", "€50.00"]

@@ -152,3 +152,36 @@ def test_the_dashboards_page_of_an_order(
     page.get_by_role("button", name="Parrainages").click()
     page.get_by_role("link", name="Parrainages", exact=True).click()
     page.wait_for_url("**/referrals/")
+
+
+# How much wider than it is a choice would have to be for the words that are chosen; a date has no such words.
+CUT = """form => [...form.querySelectorAll("select")].map((select) => {
+    const alone = select.cloneNode(false);
+    alone.append(select.selectedOptions[0].cloneNode(true));
+    alone.style.cssText = "position: absolute; inline-size: max-content; max-inline-size: none";
+    select.after(alone);
+    const wide = alone.offsetWidth - select.offsetWidth;
+    alone.remove();
+    return wide;
+})"""
+
+
+def test_what_is_chosen_above_a_report_is_not_cut(
+    page: Page, live_server: Any, browser_problems: Any, story: None
+) -> None:
+    """French has the longer words."""
+    browser_problems.allow("releases.wagtail.org|ERR_NAME_NOT_RESOLVED|ERR_INTERNET_DISCONNECTED|gravatar")
+    user = make_user("admin@example.com", "Alix", is_superuser=True, is_staff=True)
+    UserProfile.objects.create(user=user, preferred_language="fr")
+    client = Client()
+    client.force_login(user)
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(live_server.url + reverse("wagtail_referrals_cohorts"))
+        wide = page.locator(".referral-summary__form").evaluate(CUT)
+        assert len(wide) == 3
+        assert max(wide) <= 0, (width, wide)
+    browser_problems.assert_none()

@@ -83,7 +83,7 @@ class CohortView(PeriodView):
         if self.measure == REVENUE:
             currencies = sorted({code for item in self.cohorts for code in item.revenue})
             return [
-                self.table(f"revenue-{code}", credit.unit_name(code), self.revenue_in(code))
+                self.table(f"revenue-{code}", revenue_words(code), self.revenue_in(code))
                 for code in currencies
             ] or [self.table("revenue", _("Revenue"), lambda item, age: "")]
         cell = self.share if self.measure == ORDERING else self.orders
@@ -158,6 +158,13 @@ class CohortView(PeriodView):
             else:
                 numbers = item.ordering if self.measure == ORDERING else item.orders
                 yield [*start, *(None if age is None else numbers.get(age, 0) for age in ages)]
+
+
+def revenue_words(code: str) -> str:
+    return gettext("%(figure)s (%(currency)s)") % {
+        "figure": gettext("Revenue"),
+        "currency": credit.unit_name(code),
+    }
 
 
 def age_words(age: int) -> str:

@@ -190,6 +190,7 @@ class AccountInspectView(generic.InspectView):
         operations, more = latest_operations(account)
         return super().get_context_data(
             account=account,
+            name=customer(account),
             figures=figures(account),
             lots=[
                 {
