@@ -188,7 +188,9 @@ class SwitchView(View):
             return HttpResponseBadRequest()
         program = None
         if number:
-            program = Program.objects.filter(pk=number).first() if number.isdecimal() else None
+            program = (
+                Program.objects.filter(pk=number).first() if number.isdecimal() and len(number) < 19 else None
+            )
             if program is None:
                 return HttpResponseBadRequest()
         with transaction.atomic():

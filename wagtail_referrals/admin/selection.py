@@ -35,7 +35,9 @@ class SelectionMixin:
     @property
     def next_url(self) -> str:
         """Back to the list as it was asked."""
-        return get_valid_next_url_from_request(self.request) or self.index_url
+        url: str = get_valid_next_url_from_request(self.request)
+        # A word without a slash would be looked for among the names of addresses.
+        return url if url.startswith("/") else self.index_url
 
     @property
     def wants_all(self) -> bool:
