@@ -14,7 +14,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from oscar.core.loading import get_class
+from oscar.core.loading import get_class, get_model
 
 from oscar_integration import dashboard
 from oscar_integration.dashboard import OrderPanelMixin, extend_navigation, extend_order_page
@@ -106,6 +106,32 @@ def test_who_may_see_no_referrals_finds_the_page_as_it_was(
     assert not ways(page)
     (navigation,) = page.select("#bottom_nav_bar")
     assert "Referrals" not in navigation.get_text()
+
+
+def test_a_partner_reads_no_names_and_opens_no_order_of_others(
+    make_customer: Any, order: Any, referral: Referral
+) -> None:
+    """Who sells in the shop has a dashboard of their own orders, and is nobody's staff."""
+    sells, other = make_customer("sells@example.com"), make_customer("other@example.com")
+    order.lines.get().partner.users.add(sells)
+    for user in (sells, other):
+        user.user_permissions.add(Permission.objects.get(codename="dashboard_access"))
+    get_model("partner", "Partner").objects.create(name="Another").users.add(other)
+    client = Client()
+    client.force_login(sells)
+    page = look(client, order)
+    assert not page.select("#order-referral, #order-referral-requests")
+    assert "Adèle" not in page.get_text()
+    assert not ways(page)
+    for method in ("get", "post"):
+        # Not even with a right to see referrals.
+        for codename in ("", "view_referral"):
+            other.user_permissions.add(*Permission.objects.filter(codename=codename))
+            client = Client()
+            client.force_login(other)
+            response = getattr(client, method)(reverse("dashboard:order-detail", args=[order.number]))
+            assert response.status_code == 404
+            assert "Adèle" not in response.content.decode()
 
 
 def test_an_order_without_a_referral(staff: Any, order: Any) -> None:
