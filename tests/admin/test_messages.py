@@ -190,6 +190,13 @@ def test_nothing_is_written_about_nothing(admin: Client) -> None:
     assert admin.get(ADD)["Location"] == OVERVIEW
 
 
+def test_a_step_is_asked_for_no_program(admin: Client) -> None:
+    """Its sequence says that; also when the form comes back with what is wrong."""
+    for response in (admin.get(f"{ADD}?kind=sequence"), admin.post(ADD, form("sequence", name=""))):
+        field = BeautifulSoup(response.content, "html.parser").find(attrs={"name": "program"})
+        assert field is not None and field.get("type") == "hidden"
+
+
 def test_a_published_one_is_what_is_sent(admin: Client) -> None:
     template = written(admin)
     assert template.live

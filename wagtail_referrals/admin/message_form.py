@@ -82,7 +82,7 @@ class MessageTemplateForm(WagtailAdminModelForm):
         self.fields["kind"].widget = forms.HiddenInput()
         if self.instance.pk:
             self.fields["kind"].disabled = True
-        if (self.instance.kind or self.initial.get("kind")) == SEQUENCE:
+        if (self.instance.kind or self.initial.get("kind") or self.data.get("kind")) == SEQUENCE:
             self.fields["program"].widget = forms.HiddenInput()
 
     def clean(self) -> dict[str, Any]:
