@@ -94,7 +94,7 @@ def _keys(rows: QuerySet[Any], name: str) -> list[Any]:
 for _condition in (
     Condition(REGISTERED, _("has an account"), _registered),
     Condition(ORDERED, _("has ordered as a friend"), _ordered),
-    Condition(OPENED_NOTHING, _("has opened none of these messages"), _opened_nothing),
+    Condition(OPENED_NOTHING, _("has followed no link in these messages"), _opened_nothing),
     Condition(SHARED, _("has shared the personal link"), _shared),
     Condition(REWARDED, _("has been given a reward"), _rewarded),
 ):
