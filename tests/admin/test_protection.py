@@ -40,15 +40,22 @@ def test_no_form_of_another_site_is_taken(addresses: list[Address]) -> None:
 
 
 def test_no_page_stands_in_the_frame_of_another_site(addresses: list[Address], admin: Client) -> None:
+    pages = 0
     for address in addresses:
         framed = address.name.split(":")[-1] in IN_A_FRAME
         for method in ("get", "post"):
-            allowed = answer(admin, method, address.path).get("X-Frame-Options")
+            response = answer(admin, method, address.path)
+            if response.status_code == 302:
+                # It shows nothing.
+                continue
+            pages += 1
+            allowed = response.get("X-Frame-Options")
             assert allowed in (("DENY", "SAMEORIGIN") if framed else ("DENY",)), (
                 address.name,
                 method,
                 allowed,
             )
+    assert pages > 100
 
 
 def test_who_has_left_is_signed_out_at_once(addresses: list[Address]) -> None:
@@ -147,4 +154,4 @@ def test_the_api_tells_of_our_pages_what_it_tells_of_any_page(version: str) -> N
     assert set(told[1]["meta"]) <= set(told[0]["meta"])
     # Nor what is no page.
     for address in ("programs", "snippets", "referrals", "wagtail_referrals.Program"):
-        assert Client().get(f"/api/{version}/{address}/").status_code == 404
+        assert Client().get(f"/api/{version}/{address}/", follow=True).status_code == 404
