@@ -100,8 +100,10 @@ def paid(before: Answer, after: Answer, costs: list[Cost]) -> list[str]:
     least = cost.least if cost and cost.least is not None else may
     old, new = statements(before), statements(after)
     found = []
-    if not least <= new.total() - old.total() <= may:
-        found.append(f"{name(after)}: {new.total() - old.total()} statements more, not {may}")
+    more = new.total() - old.total()
+    if not least <= more <= may:
+        asked = "".join(f"\n    {times} more of {sql[:300]}" for sql, times in (new - old).items())
+        found.append(f"{name(after)}: {more} statements more, not {may}{asked}")
     for sql, times in (new - old).items():
         if not re.search(TABLES, sql) and not (tables and re.search(tables, sql)):
             found.append(f"{name(after)}: {times} more of {sql[:300]}")

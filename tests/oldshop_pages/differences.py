@@ -197,8 +197,8 @@ WITH_PROGRAM_COSTS = [
     Cost(
         r"customer|newcomer",
         r"GET /\w+/checkout/thank-you/",
-        6,
-        "The customer's own link is made the first time, with a code that is no voucher's.",
+        7,
+        "The customer's own link is made the first time, with a code that is no voucher's; does a sequence begin then?",
         tables=r'"voucher_voucher"',
         least=1,
     ),
