@@ -4,6 +4,7 @@ Everything a developer may want to change comes from environment variables:
 
 EXAMPLE_DATABASE   path of the SQLite file (default: example_site/demo.sqlite3)
 EXAMPLE_POSTGRES   a libpq connection string, e.g. "host=/run/postgresql dbname=shop user=shop"; wins over SQLite
+EXAMPLE_MAIL       folder of the e-mails that it sent (default: example_site/mail)
 EXAMPLE_HOST       public address with port, used in e-mails and share links (default: 127.0.0.1:8000)
 EXAMPLE_WITHOUT_REFERRALS   1 runs the shop without the package
 """
@@ -221,7 +222,7 @@ STORAGES = {
 
 # Every e-mail becomes a file; staff read them at /mails/.
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = BASE_DIR / "mail"
+EMAIL_FILE_PATH = os.environ.get("EXAMPLE_MAIL", str(BASE_DIR / "mail"))
 DEFAULT_FROM_EMAIL = "Studio Souffle <hello@studio-souffle.example.com>"
 
 HAYSTACK_CONNECTIONS = {"default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}}

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 CACHE = ROOT / ".cache" / "screenshots"
 DATABASE = CACHE / "shop.sqlite3"
+MAIL = CACHE / "mail"
 PASSWORD = "souffle"
 # What the shop's pages are called in their addresses.
 WITH_A_FRIEND = {"en": "with-a-friend", "fr": "entre-amis"}
@@ -49,13 +50,14 @@ def served_shop() -> Iterator[str]:
     environment = {
         **os.environ,
         "EXAMPLE_DATABASE": str(DATABASE),
+        "EXAMPLE_MAIL": str(MAIL),
         "EXAMPLE_HOST": f"127.0.0.1:{port}",
     }
 
     def manage(*arguments: str) -> list[str]:
         return [sys.executable, "manage.py", *arguments]
 
-    for left in CACHE.glob("shop.sqlite3*"):
+    for left in (*CACHE.glob("shop.sqlite3*"), *MAIL.glob("*.log")):
         left.unlink()
     for command in ("migrate", "seed_shop", "seed_history"):
         print(f"{command} …", flush=True)
@@ -111,6 +113,7 @@ def as_advocate(page: Page, base: str, language: str, suffix: str) -> None:
         "account-friends": "friends/",
         "account-rewards": "rewards/",
         "account-settings": "settings/",
+        "account-mails": "settings/mails/",
         "print-cards": "print/",
         "print-poster": "print/?layout=poster",
     }.items():
@@ -182,7 +185,8 @@ def fill_basket(page: Page, base: str, language: str) -> None:
     page.goto(f"{base}/{language}/basket/")
 
 
-def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
+def enter_admin(page: Page, base: str, language: str) -> None:
+    """As the editor, in the language of the pictures."""
     page.goto(f"{base}/admin/login/")
     page.fill("input[name=username]", "editor@example.com")
     page.fill("input[name=password]", PASSWORD)
@@ -192,6 +196,10 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
     page.select_option("select[name$=preferred_language]", language)
     page.locator("form button[type=submit]").last.click()
     page.wait_for_load_state()
+
+
+def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
+    enter_admin(page, base, language)
     for name, path in {
         "programs": "/admin/referrals/programs/",
         "presets": "/admin/referrals/programs/add/",
@@ -206,7 +214,6 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
         "members": "/admin/memberships/members/",
         "checkin": "/admin/memberships/check-in/",
         "badge": "/admin/referrals/badges/add/",
-        "messages": "/admin/referrals/messages/",
         "requests": "/admin/referrals/requests/",
         "feedback-score": "/admin/referrals/feedback/",
     }.items():
@@ -227,11 +234,55 @@ def as_editor(page: Page, base: str, language: str, suffix: str) -> None:
     page.goto(f"{base}/admin/referrals/referrals/")
     page.goto(base + str(page.locator("main table a[href*='/inspect/']").first.get_attribute("href")))
     keep(page, f"referral-{suffix}", full=True)
+    edit_landing_page(page, base, language, suffix)
+
+
+def as_writer(page: Page, base: str, language: str, suffix: str) -> None:
+    """The editor, who writes messages and sequences."""
+    enter_admin(page, base, language)
+    page.goto(f"{base}/admin/referrals/messages/")
+    keep(page, f"messages-{suffix}")
     page.goto(f"{base}/admin/referrals/messages/own/add/?kind=reward_given")
+    open_preview(page)
+    keep(page, f"message-{suffix}", settled=True)
+    keep_mail(page, language, f"mail-reward-{suffix}")
+    page.goto(f"{base}/admin/referrals/sequences/")
+    form = str(page.locator("main table a[href*='/edit/']").first.get_attribute("href"))
+    width = WIDTHS["phone" if suffix.endswith("phone") else "desktop"]
+    # The admin scrolls within the window: a picture of more of it needs a higher one.
+    page.set_viewport_size({"width": width["width"], "height": 1500})
+    page.goto(base + form)
+    keep(page, f"sequence-{suffix}")
+    page.goto(base + form.replace("/edit/", "/preview/"))
+    keep(page, f"sequence-preview-{suffix}")
+    page.set_viewport_size({"width": width["width"], "height": width["height"]})
+    page.goto(base + form.replace("/edit/", "/people/"))
+    keep(page, f"sequence-people-{suffix}")
+    # What its first step sends, in the dark.
+    page.goto(f"{base}/admin/referrals/messages/own/")
+    page.goto(base + str(page.locator("main table a[href*='/edit/']").first.get_attribute("href")))
+    open_preview(page)
+    page.emulate_media(color_scheme="dark")
+    keep_mail(page, language, f"mail-pass-{suffix}")
+
+
+def open_preview(page: Page) -> None:
+    """Of a message. Wagtail would open it by itself where it was open before, and a click would close it."""
+    page.evaluate("localStorage.clear()")
+    page.reload()
     page.locator("[data-side-panel-toggle=preview]").click()
     page.frame_locator("[data-side-panel=preview] iframe").first.locator(".card").wait_for()
-    keep(page, f"message-{suffix}", settled=True)
-    edit_landing_page(page, base, language, suffix)
+
+
+def keep_mail(page: Page, language: str, name: str) -> None:
+    """Save the whole mail that the form beside its preview would send, as a mail program shows it."""
+    size = page.viewport_size or WIDTHS["phone"]
+    preview = page.locator("[data-side-panel=preview] iframe").first
+    address = str(preview.get_attribute("src")).partition("?")[0]
+    page.set_viewport_size({"width": size["width"], "height": 400})
+    page.goto(f"{address}?mode={language}:known")
+    keep(page, name, full=True)
+    page.set_viewport_size({"width": size["width"], "height": size["height"]})
 
 
 def edit_landing_page(page: Page, base: str, language: str, suffix: str) -> None:
@@ -294,6 +345,7 @@ def main() -> None:
                     as_friend,
                     as_friend_with_a_gift,
                     as_editor,
+                    as_writer,
                 ):
                     context: Any = started.new_context(
                         viewport=viewport,  # type: ignore[arg-type]
