@@ -118,6 +118,30 @@ def test_a_program_with_an_audience_is_scheduled(
     browser_problems.assert_none()
 
 
+def test_no_field_is_hidden_by_what_is_beside_the_form(
+    admin_page: Page, live_server: Any, browser_problems: Any
+) -> None:
+    page = admin_page
+    program = make_program(name="Give")
+    page.goto(live_server.url + reverse("wagtail_referrals_programs:edit", args=[program.pk]))
+    page.wait_for_load_state("networkidle")
+    beside = page.locator("[data-side-panel=status]")
+    if not beside.is_visible():
+        page.locator("[data-side-panel-toggle=status]").first.click()
+    expect(beside).to_be_visible()
+    # The room is given once the panel has come in.
+    form = page.locator("#w-editor-form")
+    fields = page.locator("#id_rules-FORMS :is(select, input, .help)").filter(visible=True)
+    assert fields.count() > 6
+    for field in fields.all():
+        expect(field).to_be_visible()
+        assert field.evaluate(
+            "(it, form) => it.getBoundingClientRect().right <= form.getBoundingClientRect().right",
+            form.element_handle(),
+        ), field
+    browser_problems.assert_none()
+
+
 def test_the_header_of_the_programs_leaves_a_phone_room(
     admin_page: Page, live_server: Any, browser_problems: Any
 ) -> None:

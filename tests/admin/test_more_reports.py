@@ -204,6 +204,14 @@ def test_the_file_says_what_the_screen_says(admin: Client, brought: list[Advocat
     ]
 
 
+def test_the_file_has_only_currencies_that_there_are(admin: Client, brought: list[Advocate]) -> None:
+    """Nobody ordered in francs."""
+    Reward.objects.filter(advocate=brought[1]).update(currency="CHF")
+    headings, *rows = file_of(admin, TOP, period="ever")
+    assert headings[4:] == ["Rewards given (CHF)", "Revenue (EUR)", "Rewards given (EUR)"]
+    assert [row[4:] for row in rows] == [["0.00", "150.00", "15.00"], ["15.00", "75.00", "0.00"]]
+
+
 def test_all_time_of_a_shop_without_referrals(admin: Client) -> None:
     assert "Nobody brought a friend" in look(admin, TOP, period="ever").get_text()
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.models import Page
@@ -155,7 +155,7 @@ class VisitIndexView(ArrivalIndexView):
             self.language_column,
             Column(
                 "page",
-                label=_("Landing page"),
+                label=pgettext_lazy("referral", "Landing page"),
                 accessor=lambda visit: self.pages.get(visit.page_id, ""),
                 classname=MINOR,
             ),

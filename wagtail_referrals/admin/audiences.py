@@ -31,6 +31,7 @@ from wagtail.snippets.views.snippets import CreateView, EditView, IndexView, Sni
 
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import OptionsPanel, RowsPanel
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.kinds import OPTION_PREFIX, join_option_fields
 from wagtail_referrals.programs import (
     AudienceData,
@@ -330,7 +331,7 @@ def _uses(audiences: Sequence[Audience]) -> list[tuple[Audience, list[Program]]]
     return [(audience, found[audience.pk]) for audience in audiences]
 
 
-class AudienceViewSet(SnippetViewSet):
+class AudienceViewSet(NoUsageMixin, SnippetViewSet):
     model = Audience
     icon = "group"
     menu_label = _("Audiences")

@@ -21,6 +21,7 @@ from wagtail.snippets.views.snippets import CreateView, IndexView, SnippetViewSe
 
 from wagtail_referrals.admin.listing import ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.programs import program_names
 from wagtail_referrals.programs.amounts import AmountsFormField, as_decimals
 from wagtail_referrals.programs.models import language_choices
@@ -145,7 +146,7 @@ class BadgeCreateView(CreateView):
         return badge
 
 
-class BadgeViewSet(SnippetViewSet):
+class BadgeViewSet(NoUsageMixin, SnippetViewSet):
     model = Badge
     icon = "success"
     menu_label = _("Badges")

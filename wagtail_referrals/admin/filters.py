@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.text import capfirst
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import DateRangePickerWidget
 from wagtail.models import Page
@@ -105,7 +105,9 @@ class LandingPageFilter(CameByFilter):
     """By the page that a friend was shown first."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(label=_("Landing page"), choices=landing_page_choices, **kwargs)
+        super().__init__(
+            label=pgettext_lazy("referral", "Landing page"), choices=landing_page_choices, **kwargs
+        )
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         if value in django_filters.constants.EMPTY_VALUES:

@@ -33,6 +33,7 @@ from wagtail.snippets.views.snippets import CopyView, CreateView, EditView, Inde
 
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.messages.channels import EMAIL, MaybeSent, Refused, channels
 from wagtail_referrals.messages.filling import placeholders_of, refuse_unknown
 from wagtail_referrals.messages.kinds import MessageKind, message_kinds
@@ -381,7 +382,7 @@ class TemplateIndexView(ListingMixin, IndexView):
         ]
 
 
-class MessageTemplateViewSet(SnippetViewSet):
+class MessageTemplateViewSet(NoUsageMixin, SnippetViewSet):
     model = MessageTemplate
     icon = "comment"
     menu_label = _("Messages")

@@ -49,6 +49,7 @@ from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.policies import SUMMARY
 from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form, submitted
 from wagtail_referrals.admin.replay import ReplayView
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.admin.words import person
 from wagtail_referrals.kinds import Registry
 from wagtail_referrals.programs import (
@@ -506,7 +507,7 @@ class SentenceView(PermissionCheckedMixin, View):
         )
 
 
-class ProgramViewSet(SnippetViewSet):
+class ProgramViewSet(NoUsageMixin, SnippetViewSet):
     model = Program
     icon = "referral"
     menu_label = _("Programs")

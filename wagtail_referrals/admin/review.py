@@ -27,7 +27,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import FormView
 from wagtail.admin import messages
@@ -198,14 +198,14 @@ def wait_words(since: datetime | None) -> str:
 
 class ReviewFilterSet(WagtailFilterSet):
     when = django_filters.ChoiceFilter(
-        label=_("When"),
+        label=pgettext_lazy("to check", "When"),
         choices=[(LATER, _("Asked later"))],
         empty_label=_("To check now"),
         widget=forms.RadioSelect,
         method="as_it_is",
     )
     check = django_filters.ChoiceFilter(
-        label=_("Check"),
+        label=pgettext_lazy("to check", "Check"),
         choices=lambda: [(check.key, capfirst(check_name(check.key))) for check in checks],
         method="held_by",
     )

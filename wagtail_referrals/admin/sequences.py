@@ -42,6 +42,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
 from wagtail_referrals.admin.programs import StateColumn, day_words, waiting_versions
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.messages import steps as engine
 from wagtail_referrals.messages.models import MessageTemplate, Sequence, SequenceStep
 from wagtail_referrals.messages.ready_made import ready_sequences, write_ready
@@ -466,7 +467,7 @@ class SequenceIndexView(ListingMixin, IndexView):
         ]
 
 
-class SequenceViewSet(SnippetViewSet):
+class SequenceViewSet(NoUsageMixin, SnippetViewSet):
     model = Sequence
     icon = "history"
     menu_label = _("Sequences")

@@ -181,13 +181,19 @@ class TopView(PeriodView):
         return line.name or gettext("referrer %(number)s") % {"number": line.top.advocate_id}
 
     def sheet(self) -> tuple[Sequence[Any], Iterable[Sequence[Any]]]:
-        currencies = sorted({code for line in self.lines for code in (*line.top.revenue, *line.given)})
+        # Of each currency only what there is: points are given, and nobody pays with them.
+        columns = [
+            (heading, money, code)
+            for code in sorted({code for line in self.lines for code in (*line.top.revenue, *line.given)})
+            for heading, money in ((REVENUE, revenue_of), (GIVEN, given_to))
+            if any(code in money(line) for line in self.lines)
+        ]
         headings: list[Any] = [gettext("Place"), gettext("Referrer"), FRIENDS.label, KNOWN.label]
-        for code in currencies:
-            for heading in (REVENUE, GIVEN):
-                headings.append(
-                    gettext("%(figure)s (%(currency)s)") % {"figure": heading.label, "currency": code}
-                )
+        for heading, _money, code in columns:
+            headings.append(
+                gettext("%(figure)s (%(currency)s)")
+                % {"figure": heading.label, "currency": credit.unit_name(code)}
+            )
         rows = (
             [
                 line.rank,
@@ -195,11 +201,18 @@ class TopView(PeriodView):
                 line.top.referrals,
                 line.known,
                 *(
-                    money.get(code, credit.quantize(Decimal(0), code))
-                    for code in currencies
-                    for money in (line.top.revenue, line.given)
+                    money(line).get(code, credit.quantize(Decimal(0), code))
+                    for _heading, money, code in columns
                 ),
             ]
             for line in self.lines
         )
         return headings, rows
+
+
+def revenue_of(line: Line) -> dict[str, Decimal]:
+    return line.top.revenue
+
+
+def given_to(line: Line) -> dict[str, Decimal]:
+    return line.given

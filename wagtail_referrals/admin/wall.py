@@ -20,6 +20,7 @@ from wagtail.snippets.views.snippets import CreateView, IndexView, SnippetViewSe
 
 from wagtail_referrals.admin.listing import Column, ListingMixin, MomentColumn
 from wagtail_referrals.admin.program_form import RowsPanel
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.people import normalise_code
 from wagtail_referrals.people.models import Advocate
 from wagtail_referrals.programs.models import language_choices
@@ -113,7 +114,7 @@ class FeaturedCreateView(CreateView):
         return featured
 
 
-class FeaturedViewSet(SnippetViewSet):
+class FeaturedViewSet(NoUsageMixin, SnippetViewSet):
     model = Featured
     icon = "openquote"
     menu_label = _("Wall of thanks")

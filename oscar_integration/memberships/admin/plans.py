@@ -40,6 +40,7 @@ from oscar_integration.memberships.models import Membership, Plan, PlanName
 from oscar_integration.memberships.triggers import PLANS as BOUGHT
 from oscar_integration.memberships.words import length_words
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
+from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.programs import join_words
 from wagtail_referrals.programs.models import Program, Terms, language_choices
 
@@ -215,7 +216,7 @@ def latest(program: Program) -> Program:
     return program if revision is None else revision.as_object()
 
 
-class PlanViewSet(SnippetViewSet):
+class PlanViewSet(NoUsageMixin, SnippetViewSet):
     model = Plan
     icon = "calendar-check"
     menu_label = _("Plans")
