@@ -181,14 +181,14 @@ class _With(Func):
 
 def _save(batch: Iterable[Enrollment], done_before: Mapping[int, dict[str, str]]) -> None:
     """Mostly the same changes for very many: that is written once. All of them are there, and locked."""
-    alike: dict[tuple[Any, ...], list[Enrollment]] = {}
+    alike: dict[tuple[tuple[Any, ...], tuple[tuple[str, str], ...]], list[Enrollment]] = {}
     for enrollment in batch:
         before = done_before[enrollment.pk]
         added = tuple(item for item in enrollment.done.items() if before.get(item[0]) != item[1])
         values = tuple(getattr(enrollment, name) for name in _CHANGED)
-        alike.setdefault((*values, added), []).append(enrollment)
+        alike.setdefault((values, added), []).append(enrollment)
     others: list[Enrollment] = []
-    for (*values, added), enrollments in alike.items():
+    for (values, added), enrollments in alike.items():
         if len(enrollments) < ALIKE:
             others += enrollments
             continue
