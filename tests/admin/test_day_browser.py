@@ -129,15 +129,15 @@ def test_no_field_is_hidden_by_what_is_beside_the_form(
     if not beside.is_visible():
         page.locator("[data-side-panel-toggle=status]").first.click()
     expect(beside).to_be_visible()
-    # The room is given once the panel has come in.
-    form = page.locator("#w-editor-form")
+    # As wide as there is room.
+    room = page.locator(".referral-sentence")
     fields = page.locator("#id_rules-FORMS :is(select, input, .help)").filter(visible=True)
     assert fields.count() > 6
     for field in fields.all():
         expect(field).to_be_visible()
         assert field.evaluate(
-            "(it, form) => it.getBoundingClientRect().right <= form.getBoundingClientRect().right",
-            form.element_handle(),
+            "(it, room) => it.getBoundingClientRect().right <= room.getBoundingClientRect().right",
+            room.element_handle(),
         ), field
     browser_problems.assert_none()
 
