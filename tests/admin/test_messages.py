@@ -288,7 +288,11 @@ def test_of_a_mail_that_is_short_enough_nothing_is_said(admin: Client) -> None:
 
 
 def test_a_draft_with_gaps_is_shown(admin: Client) -> None:
-    parts = [("heading", ""), ("paragraph", rich("")), ("button", {"label": "", "target": "account", "page": ""})]
+    parts = [
+        ("heading", ""),
+        ("paragraph", rich("")),
+        ("button", {"label": "", "target": "account", "page": ""}),
+    ]
     assert admin.post(ADD, form(parts=parts) | {"texts-0-subject": ""}).status_code == 302
     template = MessageTemplate.objects.get()
     assert admin.get(reverse("wagtail_referrals_templates:edit", args=[template.pk])).status_code == 200
@@ -404,6 +408,12 @@ def test_what_failed_is_sent_again(
     assert (message.state, message.reason, message.attempts) == ("pending", "", 0)
     assert callbacks
     assert "It has not failed" in text_of(admin.post(f"{LIST}retry/{message.pk}/", follow=True))
+
+
+def test_a_language_has_a_name(admin: Client, camille: Any) -> None:
+    message = Message.objects.create(kind="gone", key="k", user=camille, created_at=NOW, language="fr")
+    page = BeautifulSoup(admin.get(f"{LIST}inspect/{message.pk}/").content, "html.parser")
+    assert page.find("dt", string="Language").find_next("dd").get_text() == "Français"
 
 
 def test_who_only_looks_sends_nothing_again(camille: Any) -> None:

@@ -43,6 +43,7 @@ from wagtail_referrals.messages.content import Content
 from wagtail_referrals.messages.kept import REFUSED
 from wagtail_referrals.messages.kinds import message_kinds
 from wagtail_referrals.messages.models import Message
+from wagtail_referrals.programs.models import language_choices
 from wagtail_referrals.referrals.timeline import NOT_SENT
 
 NAMESPACE: Final = "wagtail_referrals_sent"
@@ -116,7 +117,7 @@ class MessageIndexView(RecordIndexView):
                 primary=lambda message: message.state == Message.State.FAILED,
             ),
             Column("reason", label=_("Why"), accessor=reason_words, classname=MINOR),
-            Column("language", label=_("Language"), accessor="language", classname=MINOR),
+            Column("language", label=_("Language"), accessor=language_words, classname=MINOR),
             MomentColumn("created_at", label=_("Date"), sort_key="created_at"),
             MomentColumn("sent_at", label=pgettext_lazy("message", "Sent")),
             MomentColumn("opened_at", label=_("Link followed")),
@@ -156,6 +157,7 @@ class MessageInspectView(generic.InspectView):
             about=message,
             kind=kind_label(message.kind),
             reader=reader_words(message, user),
+            language=language_words(message),
             reason=reason_words(message),
             content=content_of(message) if may_read else None,
             may_read=may_read,
@@ -167,6 +169,11 @@ class MessageInspectView(generic.InspectView):
             else "",
             **kwargs,
         )
+
+
+def language_words(message: Message) -> str:
+    """The name of the language that it is written in, as it calls itself."""
+    return str(dict(language_choices()).get(message.language, message.language))
 
 
 def content_of(message: Message) -> Content | None:
