@@ -195,6 +195,25 @@ def test_the_mail_folder_shows_what_was_sent(people: None, client: Any, settings
     assert client.get(f"/en/mails/{name}/2/").status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_folder_fits_a_phone(
+    people: None, client: Any, settings: Any, tmp_path: Any, new_page: Any, live_server: Any
+) -> None:
+    from django.core.mail import EmailMessage, get_connection
+
+    settings.EMAIL_FILE_PATH = tmp_path
+    connection = get_connection("django.core.mail.backends.filebased.EmailBackend", file_path=str(tmp_path))
+    address = "marie-charlotte.delatour-beaumont@example.com"
+    connection.send_messages([EmailMessage("Votre récompense", "Bonjour", "a@example.com", [address])])
+    client.login(username="manager@example.com", password="souffle")
+    page = new_page(viewport={"width": 360, "height": 800})
+    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    page.context.add_cookies([session])
+    page.goto("/en/mails/")
+    page.get_by_text(address).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_a_typed_amount_above_what_can_be_refunded_refunds_nothing(
     paid_order: Any, people: None, client: Any
 ) -> None:
