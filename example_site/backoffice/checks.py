@@ -1,6 +1,7 @@
 """What this shop looks at besides the package's own checks: both leave the decision to a person."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from oscar.core.loading import get_model
 
 from wagtail_referrals.trust import Check, CheckResult, Subject, checks
@@ -16,7 +17,7 @@ def throw_away_address(subject: Subject) -> CheckResult:
     order = _order(subject)
     address = (order.email or "") if order is not None else ""
     if address.rpartition("@")[2].lower() in THROW_AWAY:
-        return CheckResult("hold", "a throw-away e-mail address")
+        return CheckResult("hold", gettext_noop("a throw-away e-mail address"))
     return CheckResult()
 
 
@@ -24,7 +25,7 @@ def many_of_one(subject: Subject) -> CheckResult:
     """Somebody who buys to sell again is no friend."""
     order = _order(subject)
     if order is not None and order.lines.filter(quantity__gte=MANY).exists():
-        return CheckResult("hold", "five or more of one article")
+        return CheckResult("hold", gettext_noop("five or more of one article"))
     return CheckResult()
 
 

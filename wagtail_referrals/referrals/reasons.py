@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 REASONS: Final[dict[str, Any]] = {
@@ -76,8 +77,11 @@ TO_ADVOCATE: Final[dict[str, Any]] = {
 
 
 def reason_words(code: str) -> str:
-    """The reason in the current language; the code itself for one that a shop's own check gave."""
-    return str(REASONS.get(code, code))
+    """The reason in the current language; of a shop's own check its words, as the shop has translated them."""
+    if code in REASONS:
+        return str(REASONS[code])
+    # Of nothing, gettext tells the head of its catalog.
+    return gettext(code) if code else ""
 
 
 def reason_for_advocate(code: str) -> str:
