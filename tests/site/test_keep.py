@@ -174,7 +174,7 @@ def test_the_promise_is_saved_and_the_address_kept_with_what_was_agreed_to(frien
     assert (lead.claim, lead.email, lead.language, lead.wants_reminders) == (claim, EMAIL, "en", True)
     assert lead.consent.splitlines() == [
         "Yes, send me one e-mail with this invitation, and keep my address for it.",
-        "Also remind me once, three days before it ends.",
+        "Also remind me of it until it ends, with a few e-mails at most.",
     ]
     assert EMAIL not in f"{lead} {lead!r} {Message.objects.get()} {Message.objects.get().key}"
 

@@ -60,7 +60,7 @@ class KeepForm(forms.Form):
         error_messages={"required": gettext_lazy("Without your consent we cannot send it.")},
     )
     reminder = forms.BooleanField(
-        label=gettext_lazy("Also remind me once, three days before it ends."), required=False
+        label=gettext_lazy("Also remind me of it until it ends, with a few e-mails at most."), required=False
     )
 
     def __init__(self, *args: Any, expires_at: datetime | None = None, **kwargs: Any) -> None:
