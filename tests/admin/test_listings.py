@@ -87,7 +87,8 @@ def test_a_listing_costs_the_same_with_three_rows_and_with_a_full_page(
 def test_programs_show_their_sentence_and_what_became_of_them(admin: Client) -> None:
     make_program(name="Open", precedence=1)
     make_program(name="Draft", live=False, precedence=2)
-    make_program(name="Later", live=False, precedence=3, go_live_at=NOW.replace(year=2100))
+    later = make_program(name="Later", live=False, precedence=3, go_live_at=NOW.replace(year=2100))
+    later.save_revision().publish()
     make_program(name="Over", live=False, precedence=4, expired=True)
     closed = make_program(name="Closed", precedence=5)
     Program.objects.filter(pk=closed.pk).update(live=False)

@@ -20,7 +20,13 @@ from tests.admin.rows import NOW, make_program, make_user
 from tests.admin.test_program_form import ADD, EDIT, SENTENCE, publish, start
 from tests.audiences import make_audience
 from tests.oscar_integration.test_checkout_credit_races import at_once
-from wagtail_referrals.programs import forget_open_terms, move_program, open_terms
+from wagtail_referrals.programs import (
+    ProgramState,
+    forget_open_terms,
+    move_program,
+    open_terms,
+    program_states,
+)
 from wagtail_referrals.programs.models import Program
 
 pytestmark = pytest.mark.django_db
@@ -215,6 +221,19 @@ def test_what_waits_for_its_day_is_said(admin: Client) -> None:
         ["changes come on 12/01/2026 9 a.m.", "scheduled by Alix"],
         ["opens on 12/02/2026 9 a.m.", "scheduled by Alix"],
     ]
+
+
+def test_a_draft_with_a_day_does_not_open_by_itself(admin: Client) -> None:
+    """A day that was only saved opens nothing: publishing it does, on that day."""
+    values = start(admin, name="New", go_live_at="2026-12-02 09:00")
+    assert admin.post(reverse(ADD), values).status_code == 302
+    draft = Program.objects.get()
+    assert draft.go_live_at is not None
+    assert details(admin) == [[]]
+    publish(admin, start(admin, name="Other", go_live_at="2026-12-02 09:00"))
+    other = Program.objects.get(name="Other")
+    states = program_states([draft, other], now=NOW)
+    assert states == {draft.pk: ProgramState.DRAFT, other.pk: ProgramState.SCHEDULED}
 
 
 def test_a_review_is_said(admin: Client) -> None:
