@@ -160,6 +160,7 @@ def test_messages_are_written_in_french(editor: Client, history: Referral) -> No
         state="failed",
         reason="not_taken",
         created_at=NOW,
+        language="fr",
         data={"side": "advocate", "amount": "15.00", "currency": "EUR"},
     )
     pages = [f"{add}?kind={kind.key}" for kind in message_kinds]
