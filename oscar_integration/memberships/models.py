@@ -249,8 +249,8 @@ class Membership(models.Model):
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
         default_permissions = ("view", "change", "add")
-        # The rights to the desk and to the overview stand with other models: Wagtail shows what was done with a row, and
-        # notes about it, to whoever has any right that stands with its model.
+        # The rights to the desk and to the overview stand with other models: Wagtail shows what was done with a row,
+        # and notes about it, to whoever has any right that stands with its model.
         constraints = [
             # Who buys or gets another one has the first for longer.
             models.UniqueConstraint(
