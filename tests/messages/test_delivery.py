@@ -280,24 +280,6 @@ def test_the_timeline_of_the_referral(way: Way) -> None:
     assert "may have been sent" in words[2]
 
 
-def test_figures(way: Way) -> None:
-    make_message("a", now=NOW)
-    make_message("b", now=NOW, state=State.SENDING, claimed_until=NOW)
-    make_message("c", now=NOW, state=State.CLAIMED, claimed_until=NOW + MINUTE)
-    make_message("d", now=NOW, state=State.UNSURE, claimed_until=NOW)
-    counts = delivery.counts_by_state(now=NOW)
-    assert counts == {
-        "pending": 1,
-        "claimed": 1,
-        "sending": 1,
-        "sent": 0,
-        "unsure": 1,
-        "dropped": 0,
-        "failed": 0,
-        "expired": 1,
-    }
-
-
 @pytest.mark.django_db(transaction=True)
 def test_a_delivery_killed_at_each_step(tmp_path: Path) -> None:
     """Nothing is lost, and nothing is sent twice."""

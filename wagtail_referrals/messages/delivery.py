@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
@@ -294,13 +294,3 @@ def try_again(messages: QuerySet[Message], *, now: datetime | None = None) -> in
     return messages.filter(state=Message.State.FAILED).update(
         state=Message.State.PENDING, reason="", attempts=0, next_attempt_at=moment, claimed_until=None
     )
-
-
-def counts_by_state(*, now: datetime | None = None) -> dict[str, int]:
-    """How many messages are in each state; and as "expired", how many workers have left. 2 queries."""
-    moment = now or timezone.now()
-    expired = Message.objects.filter(
-        claimed_until__lte=moment, state__in=[Message.State.CLAIMED, Message.State.SENDING]
-    )
-    counted = Message.objects.order_by().values_list("state").annotate(Count("pk"))
-    return {**dict.fromkeys(Message.State.values, 0), **dict(counted), "expired": expired.count()}
