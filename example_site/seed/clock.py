@@ -58,7 +58,7 @@ class MovingClock:
                 with translation.override(settings.LANGUAGE_CODE):
                     what()
             self._pass_nights(traveller, self.now, day_passed)
-        night_work()
+        night_work(timezone.now())
 
     def _pass_nights(self, traveller: Any, until: datetime, day_passed: Callable[[date], Any]) -> None:
         last = until.astimezone(self.zone).date()
@@ -71,15 +71,18 @@ class MovingClock:
                 # Something happens after midnight: this night is still to come.
                 break
             self.today = day
-            traveller.move_to(max(night, timezone.now()))
-            night_work()
+            moment = max(night, timezone.now())
+            traveller.move_to(moment)
+            night_work(moment)
             day_passed(self.today)
 
 
-def night_work() -> None:
-    """What runs by itself in a shop, at the moment that the clock shows."""
+def night_work(moment: datetime) -> None:
+    """What runs by itself in a shop. The sweep begins at the very moment: what is due two days after another night must
+    not depend on how long each took to begin.
+    """
     # A visitor's request leaves its language behind.
     with translation.override(settings.LANGUAGE_CODE):
         call_command("publish_scheduled", verbosity=0)
-        sweep(now=timezone.now())
+        sweep(now=moment)
         deliver_pending()

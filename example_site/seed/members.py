@@ -146,7 +146,7 @@ def _joins(shop: Shop, registers: datetime, who: tuple[str, str], advocate: str)
 
 def _is_told_in_time(shop: Shop, due: datetime) -> None:
     """A shop's sweep runs more often than at night: what is announced a week before is charged when it is due."""
-    shop.clock.plan(due - timedelta(days=7) + timedelta(minutes=1), night_work)
+    shop.clock.plan(due - timedelta(days=7) + timedelta(minutes=1), lambda: night_work(timezone.now()))
 
 
 def _confirms(email: str, name: str) -> None:

@@ -440,7 +440,12 @@ def test_the_clock_lets_nights_pass_and_never_goes_back(db: None) -> None:
     assert [f"{moment:%d %H:%M}" for moment in seen] == ["17 09:00", "18 08:00", "19 11:00"]
     assert [day.day for day in days] == [18, 19]
     nights = SweepRun.objects.order_by("started_at").values_list("started_at", flat=True)
-    assert [f"{moment:%d %H:%M}" for moment in nights] == ["18 02:30", "19 02:30", "19 23:20"]
+    # Every night at the very moment: a step two days later is due in the second night, not sometimes in the third.
+    assert [f"{moment:%d %H:%M:%S.%f}" for moment in nights] == [
+        "18 02:30:00.000000",
+        "19 02:30:00.000000",
+        "19 23:20:00.000000",
+    ]
 
 
 def test_what_happens_after_midnight_leaves_the_night_to_come(db: None) -> None:
