@@ -7,30 +7,25 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, QuerySet, Window
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from django.views import View
-from django.views.decorators.cache import never_cache
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import FieldPanel, ObjectList
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn
-from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.snippets.views.snippets import CreateView, EditView, IndexView, SnippetViewSet
 
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import OptionsPanel, RowsPanel
+from wagtail_referrals.admin.typed import TypedFormView
 from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.kinds import OPTION_PREFIX, join_option_fields
 from wagtail_referrals.programs import (
@@ -218,32 +213,16 @@ class AudienceEditView(AudienceFormMixin, EditView):
     pass
 
 
-@method_decorator(never_cache, name="dispatch")
-class CountView(PermissionCheckedMixin, View):
+class CountView(TypedFormView):
     """Who would be in the audience of a form that is being typed, as JSON."""
 
     model = Audience
-    any_permission_required = ("add", "change")
-    http_method_names = ("post",)
-    form_class: Any = None
 
-    def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        instance = Audience()
-        if pk is not None:
-            instance = get_object_or_404(Audience, pk=unquote(str(pk))).get_latest_revision_as_object()
-            if not self.user_has_permission_for_instance("change", instance):
-                raise PermissionDenied
-        elif not self.user_has_permission("add"):
-            raise PermissionDenied
-        form = self.form_class(request.POST, instance=instance, for_user=request.user)
-        try:
-            form.defer_required_fields()
-            form.is_valid()
-            data = submitted(form)
-        except (KeyError, ValueError, ValidationError):
-            # Rows that are not this audience's: the form was tampered with, or changed in another window.
-            return HttpResponseBadRequest()
-        return JsonResponse(who_is_in(data, request.user))
+    def read(self, form: Any) -> AudienceData:
+        return submitted(form)
+
+    def answer(self, typed: AudienceData, instance: Audience) -> HttpResponse:
+        return JsonResponse(who_is_in(typed, self.request.user))
 
 
 # The listing

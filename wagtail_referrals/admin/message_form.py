@@ -6,33 +6,29 @@ import logging
 from typing import Any, Final
 
 from django import forms
-from django.contrib.admin.utils import unquote
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
-from django.views import View
-from django.views.decorators.cache import never_cache
 from wagtail.admin import messages
 from wagtail.admin.forms import WagtailAdminModelForm
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, ObjectList
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn
-from wagtail.admin.views.generic.permissions import PermissionCheckedMixin
 from wagtail.blocks import StreamBlockValidationError, StructBlockValidationError
 from wagtail.rich_text import RichText
 from wagtail.snippets.views.snippets import CopyView, CreateView, EditView, IndexView, SnippetViewSet
 
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
+from wagtail_referrals.admin.typed import TypedFormView
 from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.messages.channels import EMAIL, MaybeSent, Refused, channels
 from wagtail_referrals.messages.filling import placeholders_of, refuse_unknown
@@ -261,35 +257,20 @@ class TemplateCopyView(TemplateFormMixin, CopyView):
     pass
 
 
-@method_decorator(never_cache, name="dispatch")
-class TestView(PermissionCheckedMixin, View):
+class TestView(TypedFormView):
     """Send the text of a form that is being typed to the editor's own address, as JSON."""
 
     model = MessageTemplate
-    any_permission_required = ("add", "change")
-    http_method_names = ("post",)
-    form_class: Any = None
 
-    def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        instance = MessageTemplate()
-        if pk is not None:
-            instance = get_object_or_404(MessageTemplate, pk=unquote(str(pk))).get_latest_revision_as_object()
-            if not self.user_has_permission_for_instance("change", instance):
-                raise PermissionDenied
-        elif not self.user_has_permission("add"):
-            raise PermissionDenied
-        form = self.form_class(request.POST, instance=instance, for_user=request.user)
-        try:
-            form.defer_required_fields()
-            is_valid = form.is_valid()
-        except (KeyError, ValueError, ValidationError):
-            # Rows that are not this message's: the form was tampered with, or changed in another window.
-            return HttpResponseBadRequest()
-        if not is_valid:
+    def read(self, form: Any) -> Any:
+        return form
+
+    def answer(self, typed: Any, instance: MessageTemplate) -> HttpResponse:
+        if not typed.is_valid():
             return _said(gettext("Something in the form is wrong: save it to see what."), is_good=False)
         # As it would be, without saving it.
-        form.save(commit=False)
-        return self.send(form.instance, request.POST.get("test-language", ""))
+        typed.save(commit=False)
+        return self.send(typed.instance, self.request.POST.get("test-language", ""))
 
     def send(self, template: MessageTemplate, language: str) -> HttpResponse:
         user = self.request.user

@@ -10,22 +10,18 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.utils import unquote
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import Media
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.formats import date_format
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views import View
-from django.views.decorators.cache import never_cache
 from wagtail.admin import messages
 from wagtail.admin.staticfiles import versioned_static
 from wagtail.admin.ui.tables import Column, StatusTagColumn, Table
@@ -47,8 +43,9 @@ from wagtail.snippets.views.snippets import (
 
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.policies import SUMMARY
-from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, read_form, submitted
+from wagtail_referrals.admin.program_form import form_rules, program_edit_handler, submitted
 from wagtail_referrals.admin.replay import ReplayView
+from wagtail_referrals.admin.typed import TypedFormView
 from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.admin.words import person
 from wagtail_referrals.kinds import Registry
@@ -474,30 +471,16 @@ class ProgramConfirmCancellationView(PermissionCheckedMixin, ConfirmWorkflowCanc
     permission_required = "change"
 
 
-@method_decorator(never_cache, name="dispatch")
-class SentenceView(PermissionCheckedMixin, View):
+class SentenceView(TypedFormView):
     """The sentence and the hints of a form that is being typed, as JSON."""
 
     model = Program
-    any_permission_required = ("add", "change")
-    http_method_names = ("post",)
-    form_class: Any = None
 
-    def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        instance = Program()
-        if pk is not None:
-            instance = get_object_or_404(Program, pk=unquote(str(pk))).get_latest_revision_as_object()
-            if not self.user_has_permission_for_instance("change", instance):
-                raise PermissionDenied
-        elif not self.user_has_permission("add"):
-            raise PermissionDenied
-        try:
-            program, rules = read_form(
-                self.form_class(request.POST, instance=instance, for_user=request.user)
-            )
-        except (KeyError, ValueError, ValidationError):
-            # Rows that are not this program's: the form was tampered with, or changed in another window.
-            return HttpResponseBadRequest()
+    def read(self, form: Any) -> tuple[Program, list[ProgramRule]]:
+        return submitted(form)
+
+    def answer(self, typed: tuple[Program, list[ProgramRule]], instance: Program) -> HttpResponse:
+        program, rules = typed
         return JsonResponse(
             {
                 "sentence": sentence(draft_data(program)),

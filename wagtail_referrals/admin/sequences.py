@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django import forms
-from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect, JsonResponse
@@ -42,6 +40,7 @@ from wagtail_referrals import credit
 from wagtail_referrals.admin.listing import MINOR, ListingMixin
 from wagtail_referrals.admin.program_form import RowsPanel
 from wagtail_referrals.admin.programs import StateColumn, day_words, waiting_versions
+from wagtail_referrals.admin.typed import TypedFormView
 from wagtail_referrals.admin.usage import NoUsageMixin
 from wagtail_referrals.messages import steps as engine
 from wagtail_referrals.messages.models import MessageTemplate, Sequence, SequenceStep
@@ -261,32 +260,16 @@ class StartView(PermissionCheckedMixin, View):
         return HttpResponseRedirect(reverse(f"{NAMESPACE}:edit", args=[sequence.pk]))
 
 
-@method_decorator(never_cache, name="dispatch")
-class WordsView(PermissionCheckedMixin, View):
+class WordsView(TypedFormView):
     """The sentences and the hints of a form that is being typed, as JSON."""
 
     model = Sequence
-    any_permission_required = ("add", "change")
-    http_method_names = ("post",)
-    form_class: Any = None
 
-    def post(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
-        instance = Sequence()
-        if pk is not None:
-            instance = get_object_or_404(Sequence, pk=unquote(str(pk))).get_latest_revision_as_object()
-            if not self.user_has_permission_for_instance("change", instance):
-                raise PermissionDenied
-        elif not self.user_has_permission("add"):
-            raise PermissionDenied
-        form = self.form_class(request.POST, instance=instance, for_user=request.user)
-        try:
-            form.defer_required_fields()
-            form.is_valid()
-            sequence, rows = submitted(form)
-        except (KeyError, ValueError, ValidationError):
-            # Rows that are not this sequence's: the form was tampered with, or changed in another window.
-            return HttpResponseBadRequest()
-        return JsonResponse(in_words(sequence, rows))
+    def read(self, form: Any) -> Any:
+        return submitted(form)
+
+    def answer(self, typed: Any, instance: Sequence) -> HttpResponse:
+        return JsonResponse(in_words(*typed))
 
 
 # Pages about one
